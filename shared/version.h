@@ -1,0 +1,6 @@
+#ifndef POLLARD_VERSION_H
+#define POLLARD_VERSION_H
+
+#define POLLARD_VERSION "0.1.0"
+
+#endif
