@@ -1,0 +1,16 @@
+/*
+ * The commands that read what runs have left, and the list of agents. Each prints to standard
+ * output and returns the exit status.
+ */
+#ifndef POLLARD_COMMANDS_H
+#define POLLARD_COMMANDS_H
+
+#include "supervisor/config.h"
+
+int cmd_status(const struct config *config);
+int cmd_show(const struct config *config);
+int cmd_failed(const struct config *config);
+int cmd_clean(const struct config *config);
+int cmd_agents(const struct config *config);
+
+#endif

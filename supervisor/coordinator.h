@@ -1,0 +1,180 @@
+/*
+ * A run while it goes on, as run.c and its parts see it: start.c (attempts begin), sync.c (the synchronisation point), stop.c (ends before
+ * the end), intake.c (tasks come in), summary.c (what is said at the end).
+ *
+ * Data goes one way: input, schedule, start, event, result, record, rules, output. The one way back is a retry.
+ */
+#ifndef POLLARD_COORDINATOR_H
+#define POLLARD_COORDINATOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "supervisor/config.h"
+#include "supervisor/emit.h"
+#include "supervisor/idset.h"
+#include "supervisor/input.h"
+#include "supervisor/launch.h"
+#include "supervisor/loop.h"
+#include "supervisor/node.h"
+#include "supervisor/outcome.h"
+#include "supervisor/progress.h"
+#include "supervisor/record.h"
+#include "supervisor/recovery.h"
+#include "supervisor/schedule.h"
+#include "supervisor/sink.h"
+#include "supervisor/task.h"
+
+/* An attempt that is to start as soon as it may. It holds a slot already. */
+struct start {
+	size_t task;
+	int64_t not_before;	/* monotonic, ms */
+	uint8_t level;
+	bool announced;		/* its attempt-started record is written or about to be */
+};
+
+/* Attempts that are about to start, in order; owned by the run. */
+struct starts {
+	struct start *v;
+	size_t count;
+	size_t cap;
+	int64_t next_at;	/* --delay: not before this time */
+	int64_t refused_until;	/* the system refused a fork: not before this time */
+	unsigned refusals;	/* in a row */
+};
+
+/* A task that became final in this turn; `attempt` holds its result, or is NULL. */
+struct final {
+	size_t task;
+	struct attempt *attempt;
+};
+
+enum phase {
+	PHASE_TASKS,		/* tasks run as the schedule lets them */
+	PHASE_LADDER,		/* recovery: one attempt at a time */
+	PHASE_MERGE,		/* the merge worker is at work */
+	PHASE_OVER,
+};
+
+/* Why the run ends before its end. */
+struct stop {
+	bool stopping;
+	bool starts_only;	/* --fail-fast: running tasks end as they like */
+	bool at_once;
+	enum reason reason;	/* of the tasks that it hits */
+	int signal;		/* end by it; 0 */
+};
+
+/* Made, run and emptied by run_main(). */
+struct run {
+	const struct config *config;
+	worker_fn worker;
+	struct agents *agents;
+	struct plan plan;
+	const struct step *step;
+	struct nodes nodes;
+	struct schedule *schedule;
+	struct loop *loop;
+	struct sink *out;
+	struct sink *err;
+	struct record record;
+	struct launch launch;
+	struct emit emit;
+	struct progress progress;
+
+	enum phase phase;
+	struct starts starts;
+	struct final *finals;
+	size_t nfinals;
+	size_t finals_cap;
+	struct recovery ladder;
+	unsigned ladders;		/* how often it was entered in this step */
+	struct failure *retryable;	/* tasks that wait for the ladder */
+	size_t nretryable;
+	size_t retryable_cap;
+	uint64_t new_failures;		/* failed since the ladder was entered last, retryable or not */
+	char *merged;			/* path below the run directory; NULL */
+	int merged_fd;			/* the merged result; -1 */
+
+	struct stop stop;
+	int trouble;			/* an exit status of 64 or more that ends the run; 0 */
+	bool escalated;
+	struct counts counts;
+	int64_t began_ms;		/* monotonic */
+	int64_t deadline_at;		/* monotonic; 0: none */
+	int64_t sequential_ms;		/* all attempts one after another */
+
+	/* the tasks that failed, for the summary: the newest record of each */
+	struct record_place *failed;
+	size_t nfailed;
+	size_t failed_cap;
+
+	/* --stream */
+	struct input *input;		/* NULL: all was read beforehand, or the end has come */
+	int input_fd;
+	struct idset ids;		/* explicit ids that needs may point to */
+	unsigned char *succeeded;	/* one a task; only with needs */
+	size_t succeeded_cap;
+};
+
+/* run.c */
+
+/* The task has a status that stands: counts it, records it, and queues it for output. `attempt` (taken) holds its result, or NULL. */
+void run_final(struct run *run, size_t task, enum result_status status, enum reason reason,
+    struct attempt *attempt);
+/* Prints what became final; the journal must have been flushed. */
+void run_emit(struct run *run);
+
+/* start.c */
+
+void start_add(struct run *run, size_t task, unsigned level, int64_t pause_ms);
+/* Takes from the schedule what may start, and records the starts that are due. */
+void start_announce(struct run *run);
+/* Forks them; the journal must have been flushed. */
+void start_fork(struct run *run);
+/* Milliseconds until something may start; -1: nothing waits. */
+int64_t start_due(const struct run *run);
+
+/* sync.c */
+
+/* An attempt failed: decides whether the ladder, an immediate retry, or nothing follows. Takes the attempt. */
+void sync_failed(struct run *run, struct attempt *attempt);
+/* When nothing runs any more: ladder, merge, end of the step. True when something changed. */
+bool sync_advance(struct run *run);
+/* How the results of a step become one. */
+enum merge_form sync_merge_form(const struct config *config);
+/* The merge worker has ended. */
+void sync_merged(struct run *run, const struct attempt *attempt);
+
+/* stop.c */
+
+/* Starts nothing more; what has not started becomes final; what runs is asked to stop (unless starts_only). */
+void stop_run(struct run *run, enum reason reason, bool starts_only);
+void stop_signal(struct run *run, int signal);
+void stop_trouble(struct run *run, int status);
+/* Looks at the deadline and at standard output. */
+void stop_check(struct run *run);
+
+/* intake.c */
+
+/* Makes nodes of all tasks of the plan. */
+void intake_plan(struct run *run);
+/* --stream: tasks will come from fd, which stays the caller's. */
+void intake_open(struct run *run, const char *name, int fd);
+/* --stream: reads what has come and makes tasks of it. */
+void intake_stream(struct run *run, bool ready);
+/* The first of the tasks it needs that did not succeed. */
+const char *intake_missing_need(const struct run *run, const struct task *task);
+/* Whether more input is wanted now. */
+bool intake_wants(const struct run *run);
+/* Lets go of tasks of a stream that are over and printed. */
+void intake_forget(struct run *run);
+void intake_close(struct run *run);
+
+/* summary.c */
+
+/* The last block on standard error; returns the exit status. */
+int summary_print(struct run *run, int64_t wall_ms);
+
+#endif

@@ -1,0 +1,225 @@
+#include "supervisor/emit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shared/json.h"
+#include "shared/xalloc.h"
+#include "supervisor/events.h"
+
+/* More of a stream than this does not go into a JSON line when no file holds it. */
+#define JSON_STREAM_MAX ((size_t)4 * 1024 * 1024)
+
+void load_result(const struct record *record, const struct node *node, struct result *result)
+{
+	result_init(result);
+	result->status = node->status;
+	result->reason = node->reason;
+	if (node->last.offset < 0)
+		return;
+	cJSON *object = journal_read(record->journal, node->last);
+	/* a task that never ran has its task-finished record there, which holds no more than this */
+	if (object != NULL && !result_from_json(result, object)) {
+		const char *error = json_get_string(object, "error");
+		if (error != NULL)
+			result_set_error(result, "%s", error);
+	}
+	cJSON_Delete(object);
+	/* the rules may have had more to say than the worker */
+	if (node->state == NODE_FINAL) {
+		result->status = node->status;
+		result->reason = node->reason;
+	}
+}
+
+static struct lent *find_lent(struct emit *e, size_t task)
+{
+	for (size_t i = 0; i < e->nlent; i++) {
+		if (e->lent[i].task == task)
+			return &e->lent[i];
+	}
+	return NULL;
+}
+
+static void close_lent(struct emit *e, struct lent *l)
+{
+	if (l->out_fd >= 0)
+		close(l->out_fd);
+	if (l->err_fd >= 0)
+		close(l->err_fd);
+	*l = e->lent[--e->nlent];
+}
+
+void emit_keep(struct emit *e, size_t task, int out_fd, int err_fd)
+{
+	struct lent *l = find_lent(e, task);
+	if (l != NULL)
+		close_lent(e, l);
+	if (out_fd < 0 && err_fd < 0)
+		return;
+	e->lent = xreallocarray(e->lent, e->nlent + 1, sizeof *e->lent);
+	e->lent[e->nlent++] = (struct lent){ task, out_fd, err_fd };
+}
+
+/* Hands the stream to its sink, from wherever it is. *fd is the unnamed file, which is taken when it is used. */
+static void add_stream(struct emit *e, struct sink *sink, const struct sink_format *format,
+    const struct stream *stream, const char *name, int *fd)
+{
+	if (!stream->spilled) {
+		sink_add_bytes(sink, format, stream->data.data, stream->data.len);
+	} else if (e->record->kept) {
+		sink_add_path(sink, format, e->record->dir.out_fd, name);
+	} else if (fd != NULL && *fd >= 0) {
+		sink_add_file(sink, format, *fd);
+		*fd = -1;
+	}
+}
+
+static void emit_text(struct emit *e, const struct node *node, const struct result *r, struct lent *lent)
+{
+	const struct task *task = node->task;
+	const char *tag = e->config->tag ? task->id : NULL;
+	struct sink_format format = { .filter = SINK_RAW, .tag = tag, .whole_lines = tag != NULL };
+	struct buf name = BUF_INIT;
+	if (r->has_text) {
+		sink_add_bytes(e->out, &format, r->text.data, r->text.len);
+	} else {
+		rundir_out_name(&name, e->step->id, task->id, node->attempts, false);
+		add_stream(e, e->out, &format, &r->out, buf_str(&name),
+		    lent != NULL ? &lent->out_fd : NULL);
+	}
+	/* an agent's standard error is its client's chatter: it stands in the record */
+	if (task->agent == NULL) {
+		format.filter = SINK_SAFE;
+		format.whole_lines = true;
+		buf_reset(&name);
+		rundir_out_name(&name, e->step->id, task->id, node->attempts, true);
+		add_stream(e, e->err, &format, &r->err, buf_str(&name),
+		    lent != NULL ? &lent->err_fd : NULL);
+	}
+	buf_free(&name);
+}
+
+/* Without a run directory there is no path to name: the stream itself goes into the line, up to a limit. */
+static void inline_stream(struct stream *stream, int fd)
+{
+	if (!stream->spilled || fd < 0)
+		return;
+	char *room = buf_reserve(&stream->data, JSON_STREAM_MAX);
+	ssize_t n = pread(fd, room, JSON_STREAM_MAX, 0);
+	if (n < 0)
+		return;
+	stream->data.len += (size_t)n;
+	stream->spilled = false;
+	stream->dropped = stream->bytes > (uint64_t)n ? stream->bytes - (uint64_t)n : 0;
+}
+
+static void add_line(struct sink *sink, cJSON *object)
+{
+	struct buf line = BUF_INIT;
+	json_print(&line, object);
+	buf_addch(&line, '\n');
+	sink_add(sink, line.data, line.len);
+	buf_free(&line);
+	cJSON_Delete(object);
+}
+
+static void emit_json(struct emit *e, const struct node *node, struct result *r, const struct lent *lent)
+{
+	if (lent != NULL) {
+		inline_stream(&r->out, lent->out_fd);
+		inline_stream(&r->err, lent->err_fd);
+	}
+	cJSON *object = cJSON_CreateObject();
+	add_result(object, e->record->dir.id, e->step, node->task, r, node->attempts, node->level,
+	    e->record->kept ? &e->record->dir : NULL, true);
+	add_line(e->out, object);
+}
+
+static void emit_one(struct emit *e, size_t index, const struct result *known)
+{
+	struct node *node = nodes_at(e->nodes, index);
+	node->shown = true;
+	struct lent *lent = e->nlent > 0 ? find_lent(e, index) : NULL;
+	bool wanted = e->config->output == OUTPUT_JSON ||
+	    (e->config->output == OUTPUT_TEXT && node->attempts > 0 && !e->config->sequential);
+	if (wanted) {
+		struct result loaded;
+		struct result *r = (struct result *)known;
+		if (known == NULL) {
+			load_result(e->record, node, &loaded);
+			r = &loaded;
+		}
+		if (e->config->output == OUTPUT_JSON)
+			emit_json(e, node, r, lent);
+		else
+			emit_text(e, node, r, lent);
+		if (known == NULL)
+			result_free(&loaded);
+	}
+	if (lent != NULL)
+		close_lent(e, lent);
+}
+
+void emit_final(struct emit *e, size_t task, const struct result *result)
+{
+	if (!e->config->keep_order) {
+		emit_one(e, task, result);
+		return;
+	}
+	if (task != e->next)
+		return;
+	emit_one(e, e->next++, result);
+	while (e->next < e->nodes->end && nodes_at(e->nodes, e->next)->state == NODE_FINAL)
+		emit_one(e, e->next++, NULL);
+}
+
+bool emit_blocked(const struct emit *e, size_t *task)
+{
+	if (!e->config->keep_order || e->next + 1 >= e->nodes->end)
+		return false;
+	for (size_t i = e->next + 1; i < e->nodes->end; i++) {
+		if (nodes_at(e->nodes, i)->state == NODE_FINAL) {
+			*task = e->next;
+			return true;
+		}
+		if (nodes_at(e->nodes, i)->attempts == 0)
+			break;
+	}
+	return false;
+}
+
+void emit_live(struct emit *e, const struct task *task, bool is_err, const char *data, size_t len)
+{
+	const char *tag = e->config->tag ? task->id : NULL;
+	if (is_err && task->agent != NULL)
+		return;
+	struct sink_format format = { .filter = is_err ? SINK_SAFE : SINK_RAW, .tag = tag };
+	sink_add_bytes(is_err ? e->err : e->out, &format, data, len);
+}
+
+void emit_summary(struct emit *e, const struct counts *counts, int64_t wall_ms, int64_t sequential_ms)
+{
+	if (e->config->output != OUTPUT_JSON)
+		return;
+	cJSON *object = cJSON_CreateObject();
+	json_add_string(object, "run", e->record->dir.id);
+	add_summary(object, counts, wall_ms, sequential_ms);
+	add_line(e->out, object);
+}
+
+void emit_merged(struct emit *e, int fd)
+{
+	const struct sink_format raw = { .filter = SINK_RAW };
+	if (fd >= 0)
+		sink_add_file(e->out, &raw, fd);
+}
+
+void emit_free(struct emit *e)
+{
+	while (e->nlent > 0)
+		close_lent(e, &e->lent[0]);
+	free(e->lent);
+	e->lent = NULL;
+}

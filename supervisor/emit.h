@@ -1,0 +1,61 @@
+/*
+ * Results on their way out: what standard output carries, and what of the tasks' own messages standard error does.
+ */
+#ifndef POLLARD_EMIT_H
+#define POLLARD_EMIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "shared/result.h"
+#include "supervisor/config.h"
+#include "supervisor/node.h"
+#include "supervisor/outcome.h"
+#include "supervisor/record.h"
+#include "supervisor/sink.h"
+#include "supervisor/task.h"
+
+/* The unnamed files of a finished attempt that has not been printed yet (--no-record). */
+struct lent {
+	size_t task;
+	int out_fd;
+	int err_fd;
+};
+
+/* Declared by the coordinator as { ... }; emit_free() closes what was never printed. */
+struct emit {
+	const struct config *config;
+	const struct record *record;
+	const struct step *step;
+	struct nodes *nodes;
+	struct sink *out;
+	struct sink *err;
+	size_t next;		/* -k: the first task that has not been printed */
+	struct lent *lent;
+	size_t nlent;
+};
+
+/* Keeps the unnamed files of an attempt until its task is printed or attempted again; takes them (-1: none). */
+void emit_keep(struct emit *e, size_t task, int out_fd, int err_fd);
+
+/*
+ * The task is final: prints what belongs to it, or with -k what can be printed now. `result` is of its last attempt; NULL: it is read back
+ * from the journal (it must have been flushed), or there is none.
+ */
+void emit_final(struct emit *e, size_t task, const struct result *result);
+
+/* -k: the task that results are waiting for; false when none waits. */
+bool emit_blocked(const struct emit *e, size_t *task);
+
+/* A live piece of output (--sequential). */
+void emit_live(struct emit *e, const struct task *task, bool is_err, const char *data, size_t len);
+
+/* -o json: the last line. -o merged: the merged result, a file that is taken over; -1: none. */
+void emit_summary(struct emit *e, const struct counts *counts, int64_t wall_ms, int64_t sequential_ms);
+void emit_merged(struct emit *e, int fd);
+void emit_free(struct emit *e);
+
+/* The result of a task's last attempt as the journal has it, or of a task that never ran; result_free() it. */
+void load_result(const struct record *record, const struct node *node, struct result *result);
+
+#endif

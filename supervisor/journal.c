@@ -1,0 +1,171 @@
+#include "supervisor/journal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shared/buf.h"
+#include "shared/clock.h"
+#include "shared/crc32c.h"
+#include "shared/io.h"
+#include "shared/json.h"
+#include "shared/xalloc.h"
+
+/* A record can be tens of megabytes; memory beyond this is given back once it is written. */
+#define PENDING_KEPT (1024 * 1024)
+
+/* Made by journal_new(), one a run; closed and released by journal_free(). */
+struct journal {
+	int fd;
+	uint64_t seq;		/* of the last record */
+	int64_t size;		/* of the file: all records that were written whole */
+	struct buf pending;	/* records since the last flush */
+	int error;		/* errno of the first failure: nothing is written after it */
+};
+
+struct journal *journal_new(int fd, uint64_t seq)
+{
+	struct journal *j = xcalloc(1, sizeof(*j));
+	struct stat st;
+
+	j->fd = fd;
+	j->seq = seq;
+	if (fstat(fd, &st) == -1)
+		j->error = errno;
+	else
+		j->size = st.st_size;
+	return j;
+}
+
+cJSON *journal_event(const char *event)
+{
+	cJSON *record = cJSON_CreateObject();
+	char now[CLOCK_TEXT_MAX];
+
+	json_add_integer(record, "v", JOURNAL_VERSION);
+	json_add_integer(record, "seq", 0);
+	json_add_string(record, "time", clock_text(now, clock_wall_ms()));
+	json_add_string(record, "event", event);
+	return record;
+}
+
+static void set_seq(cJSON *record, uint64_t seq)
+{
+	cJSON *item = cJSON_GetObjectItemCaseSensitive(record, "seq");
+
+	cJSON_SetNumberValue(item, (double)seq);
+}
+
+struct record_place journal_add(struct journal *j, cJSON *event)
+{
+	struct record_place place = { .offset = -1 };
+	size_t start = j->pending.len;
+	uint32_t crc;
+
+	if (j->error != 0) {
+		cJSON_Delete(event);
+		return place;
+	}
+	set_seq(event, ++j->seq);
+	json_print(&j->pending, event);
+	cJSON_Delete(event);
+	/* the final '}' comes again after the checksum */
+	j->pending.len--;
+	crc = crc32c(0, j->pending.data + start, j->pending.len - start);
+	buf_addf(&j->pending, ",\"crc\":\"%08x\"}", crc);
+	place.offset = j->size + (int64_t)start;
+	place.length = (uint32_t)(j->pending.len - start);
+	buf_addch(&j->pending, '\n');
+	return place;
+}
+
+static int failed(struct journal *j)
+{
+	errno = j->error;
+	return -1;
+}
+
+static void drop_pending(struct journal *j)
+{
+	if (j->pending.cap > PENDING_KEPT)
+		buf_free(&j->pending);
+	else
+		buf_reset(&j->pending);
+}
+
+/* A full disk often takes the beginning of what is written: that should not look like a crash. */
+static void cut_off(const struct journal *j)
+{
+	if (ftruncate(j->fd, j->size) == -1) {
+		/* then a torn record is at the end, which every reader can do with */
+		return;
+	}
+}
+
+int journal_flush(struct journal *j)
+{
+	if (j->error != 0)
+		return failed(j);
+	if (j->pending.len == 0)
+		return 0;
+	if (write_all(j->fd, j->pending.data, j->pending.len) == -1) {
+		j->error = errno;
+		buf_free(&j->pending);
+		cut_off(j);
+		return failed(j);
+	}
+	j->size += (int64_t)j->pending.len;
+	drop_pending(j);
+	return 0;
+}
+
+int journal_sync(struct journal *j)
+{
+	if (journal_flush(j) == -1)
+		return -1;
+	/* after a failure the kernel may forget the pages and report success: so it is final */
+	while (fdatasync(j->fd) == -1) {
+		if (errno == EINTR)
+			continue;
+		j->error = errno;
+		return failed(j);
+	}
+	return 0;
+}
+
+cJSON *journal_read(const struct journal *j, struct record_place place)
+{
+	cJSON *record = NULL;
+	char *line;
+	ssize_t got;
+
+	if (place.offset < 0 || place.offset + (int64_t)place.length > j->size) {
+		errno = EINVAL;
+		return NULL;
+	}
+	line = xmalloc(place.length + (size_t)1);
+	got = pread_all(j->fd, line, place.length, place.offset);
+	if (got == (ssize_t)place.length)
+		record = journal_parse(line, place.length);
+	if (got != -1 && record == NULL)
+		errno = EBADMSG;
+	free(line);
+	return record;
+}
+
+int journal_fd(const struct journal *j)
+{
+	return j->fd;
+}
+
+void journal_free(struct journal *j)
+{
+	if (j == NULL)
+		return;
+	close(j->fd);
+	buf_free(&j->pending);
+	free(j);
+}

@@ -1,0 +1,208 @@
+#include "supervisor/launch.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shared/text.h"
+#include "supervisor/refine.h"
+
+#define AGENT_TIMEOUT_MS (30 * 60 * 1000)
+#define AGENT_MAX_OUTPUT (INT64_C(64) * 1024 * 1024)
+
+/* The trace id of a well-formed incoming TRACEPARENT is continued; any other begins a new trace. */
+static void init_trace(struct launch *l)
+{
+	const char *in = getenv("TRACEPARENT");
+	if (in != NULL && strlen(in) == 55 && strncmp(in, "00-", 3) == 0 && in[35] == '-' &&
+	    strspn(in + 3, "0123456789abcdef") == 32 && strspn(in + 3, "0") < 32) {
+		memcpy(l->trace, in + 3, 32);
+		l->trace[32] = '\0';
+		return;
+	}
+	snprintf(l->trace, sizeof l->trace, "%08x%08x%08x%08x", arc4random(), arc4random(), arc4random(),
+	    arc4random() | 1);
+}
+
+int launch_init(struct launch *l, const struct config *config, const struct record *record)
+{
+	*l = (struct launch){ .config = config, .record = record };
+	l->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (l->null_fd < 0)
+		return -1;
+	init_trace(l);
+	snprintf(l->fence, sizeof l->fence, "DATA-%08x%08x", arc4random(), arc4random());
+	return 0;
+}
+
+void launch_free(struct launch *l)
+{
+	if (l->null_fd >= 0)
+		close(l->null_fd);
+	buf_free(&l->prompt);
+	buf_free(&l->last_error);
+	buf_free(&l->out_name);
+	buf_free(&l->err_name);
+}
+
+/* The first of task, option and agent that says something. */
+static int64_t first_given(int64_t task, int64_t option, int64_t agent, int64_t otherwise)
+{
+	if (task != UNSET)
+		return task;
+	if (option != NOT_GIVEN)
+		return option;
+	return agent != UNSET ? agent : otherwise;
+}
+
+unsigned launch_retries(const struct config *config, const struct task *task)
+{
+	const struct agent *a = task->agent;
+	return (unsigned)first_given(task->more != NULL ? task->more->retries : UNSET, config->retries,
+	    a != NULL ? a->retries : UNSET, a != NULL ? 1 : 0);
+}
+
+static void set_limits(const struct launch *l, struct job *job, const struct task *task)
+{
+	const struct config *c = l->config;
+	const struct task_more *m = task->more;
+	const struct agent *a = task->agent;
+	job->timeout_ms = first_given(m != NULL ? m->timeout_ms : UNSET, c->timeout_ms,
+	    a != NULL ? a->timeout_ms : UNSET, a != NULL ? AGENT_TIMEOUT_MS : 0);
+	job->idle_timeout_ms = first_given(m != NULL ? m->idle_timeout_ms : UNSET, c->idle_timeout_ms,
+	    a != NULL ? a->idle_timeout_ms : UNSET, 0);
+	job->grace_ms = c->grace_ms;
+	job->max_output = (uint64_t)first_given(UNSET, c->max_output, UNSET,
+	    a != NULL ? AGENT_MAX_OUTPUT : 0);
+}
+
+static void set_command(struct launch *l, struct job *job, const struct task *task)
+{
+	const struct config *c = l->config;
+	switch ((enum task_kind)task->kind) {
+	case TASK_LINE:
+		job->kind = JOB_COMMAND;
+		job->argv = c->command;
+		if (c->command_stdin) {
+			job->input = task->text;
+			job->input_len = task->text_len;
+		} else {
+			job->argument = task->text;
+			job->number = task->number;
+		}
+		break;
+	case TASK_SHELL:
+		job->kind = JOB_COMMAND;
+		l->shell_words[0] = "/bin/sh";
+		l->shell_words[1] = "-c";
+		l->shell_words[2] = task->text;
+		l->shell_words[3] = NULL;
+		job->argv = l->shell_words;
+		break;
+	case TASK_ARGV:
+		job->kind = JOB_COMMAND;
+		job->argv = task->more->argv;
+		break;
+	case TASK_AGENT:
+		job->kind = JOB_AGENT;
+		job->argv = task->agent->command;
+		job->agent = task->agent->name;
+		job->input = task->text;
+		job->input_len = task->text_len;
+		job->system = task->agent->system;
+		job->system_len = task->agent->system_len;
+		job->model = task->agent->model;
+		job->want_json = task->agent->want_json;
+		break;
+	case TASK_INVALID:
+		break;
+	}
+}
+
+static void set_more(struct job *job, const struct task_more *m)
+{
+	job->cwd = m->cwd;
+	job->env = m->env;
+	job->nenv = m->nenv;
+	job->want_json = job->want_json || m->want_json;
+	if (m->input != NULL) {
+		job->input = m->input;
+		job->input_len = m->input_len;
+	}
+}
+
+/* The last lines of what the attempt said: of standard error, or where that is silent of its answer. */
+static void add_tail(struct buf *out, const struct result *r)
+{
+	const struct buf *from = &r->err.data;
+	if (from->len == 0)
+		from = r->has_text ? &r->text : &r->out.data;
+	if (from->len == 0)
+		return;
+	const char *tail = text_tail(from->data, from->len, EVIDENCE_LINES);
+	size_t len = (size_t)(from->data + from->len - tail);
+	if (len > EVIDENCE_BYTES) {
+		tail += len - EVIDENCE_BYTES;
+		len = EVIDENCE_BYTES;
+	}
+	text_utf8(out, tail, len);
+}
+
+static void set_evidence(struct launch *l, struct job *job, const struct task *task, const struct result *last)
+{
+	struct buf tail = BUF_INIT;
+	add_tail(&tail, last);
+	const char *error = last->error != NULL ? last->error : reason_text(last->reason);
+	buf_reset(&l->last_error);
+	buf_addf(&l->last_error, "%s\n", error);
+	buf_add(&l->last_error, tail.data, tail.len);
+	job->last_error = buf_str(&l->last_error);
+	job->last_error_len = l->last_error.len;
+	if (job->kind == JOB_AGENT) {
+		const struct evidence evidence = { .attempt = job->attempt - 1, .error = error,
+			.tail = buf_str(&tail), .tail_len = tail.len, .fence = l->fence };
+		buf_reset(&l->prompt);
+		refine_prompt(&l->prompt, task->more != NULL ? task->more->refine : NULL, task->text,
+		    task->text_len, &evidence);
+		job->input = buf_str(&l->prompt);
+		job->input_len = l->prompt.len;
+	}
+	buf_free(&tail);
+}
+
+void launch_job(struct launch *l, struct job *job, const struct step *step, const struct task *task,
+    unsigned attempt, const struct result *last)
+{
+	*job = (struct job){
+		.run = l->record->dir.id,
+		.step = step->id,
+		.task = task->id,
+		.attempt = attempt,
+		.traceparent = l->traceparent,
+		.out_dirfd = l->record->dir.out_fd,
+		.out_fd = -1,
+		.err_fd = -1,
+		.journal_fd = -1,
+		.merge_dirfd = -1,
+		.null_fd = l->null_fd,
+		.supervisor_pid = getpid(),
+	};
+	snprintf(l->traceparent, sizeof l->traceparent, "00-%s-%08x%08x-01", l->trace, arc4random(),
+	    arc4random() | 1);
+	buf_reset(&l->out_name);
+	buf_reset(&l->err_name);
+	rundir_out_name(&l->out_name, step->id, task->id, attempt, false);
+	rundir_out_name(&l->err_name, step->id, task->id, attempt, true);
+	job->out_name = buf_str(&l->out_name);
+	job->err_name = buf_str(&l->err_name);
+
+	set_command(l, job, task);
+	set_limits(l, job, task);
+	if (task->more != NULL)
+		set_more(job, task->more);
+	job->live = l->config->sequential && l->config->output == OUTPUT_TEXT;
+	if (last != NULL)
+		set_evidence(l, job, task, last);
+}

@@ -1,0 +1,281 @@
+/* The commands and the options, and how they are found. */
+#include "supervisor/options.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "shared/names.h"
+
+#define JOBS_MAX 100000
+#define RETRIES_MAX 100
+
+const struct command_info command_table[COMMAND_COUNT] = {
+	[COMMAND_RUN] = {
+		.name = "run",
+		.arguments = "[OPTIONS] [--] [COMMAND [ARG...]]",
+		.summary = "run tasks from standard input, or from -f FILE",
+	},
+	[COMMAND_PLAN] = { .name = "plan", .availability = LATER },
+	[COMMAND_RESUME] = { .name = "resume", .availability = LATER },
+	[COMMAND_STATUS] = {
+		.name = "status",
+		.arguments = "[OPTIONS]",
+		.summary = "recent runs, one line each",
+	},
+	[COMMAND_SHOW] = {
+		.name = "show",
+		.arguments = "[OPTIONS] [RUN [TASK]]",
+		.summary = "a run's state, or a task's attempts and output",
+		.nwords = 2,
+		.words = { offsetof(struct config, run), offsetof(struct config, task) },
+	},
+	[COMMAND_FAILED] = {
+		.name = "failed",
+		.arguments = "[OPTIONS] [RUN]",
+		.summary = "the records of what failed, to be piped in again",
+		.nwords = 1,
+		.words = { offsetof(struct config, run) },
+	},
+	[COMMAND_REPORT] = { .name = "report", .availability = LATER },
+	[COMMAND_AGENTS] = {
+		.name = "agents",
+		.arguments = "[OPTIONS] [NAME]",
+		.summary = "the agents that can be used, and their files",
+		.nwords = 1,
+		.words = { offsetof(struct config, agent_name) },
+	},
+	[COMMAND_CLEAN] = {
+		.name = "clean",
+		.arguments = "[OPTIONS]",
+		.summary = "remove old run directories",
+	},
+	[COMMAND_DOCTOR] = { .name = "doctor", .availability = LATER },
+	[COMMAND_HELP] = {
+		.name = "help",
+		.arguments = "[TOPIC]",
+		.summary = "this text, or one about TOPIC",
+		.nwords = 1,
+		.words = { offsetof(struct config, topic) },
+	},
+	[COMMAND_OPTIONS] = {
+		.name = "__options",
+		.nwords = 1,
+		.words = { offsetof(struct config, topic) },
+	},
+};
+
+#define IN(command) (1U << (command))
+#define IN_RUN IN(COMMAND_RUN)
+#define IN_RECORD \
+	(IN_RUN | IN(COMMAND_STATUS) | IN(COMMAND_SHOW) | IN(COMMAND_FAILED) | IN(COMMAND_CLEAN))
+#define IN_ALL (~0U)
+#define TO(member) .offset = offsetof(struct config, member)
+
+static const char *const output_choices[] = { "text", "json", "merged", "none", NULL };
+static const char *const merge_choices[] = { "none", "concat", "json", NULL };
+static const char *const debugger_choices[] = { "builtin", "none", NULL };
+static const char *const sync_choices[] = { "end", "step", "task", NULL };
+static const char *const progress_choices[] = { "auto", "tty", "plain", "none", NULL };
+static const char *const color_choices[] = { "auto", "always", "never", NULL };
+
+/* Parsing writes these enums as unsigned int; the compiler has to store them so. */
+_Static_assert(sizeof(enum output_form) == sizeof(unsigned), "enums are stored as unsigned int");
+_Static_assert(sizeof(enum merge_form) == sizeof(unsigned), "enums are stored as unsigned int");
+
+const struct option_info option_table[] = {
+	/* input */
+	{ .letter = 'f', .argument = "FILE", .commands = IN_RUN, .group = GROUP_INPUT,
+	  .type = OPTION_TEXT, TO(file), .expected = "the name of a file, or '-'",
+	  .fallback = "standard input",
+	  .help = "read the list from FILE" },
+	{ .name = "agent", .argument = "NAME", .commands = IN_RUN, .group = GROUP_INPUT,
+	  .type = OPTION_TEXT, TO(agent), .expected = "the name of an agent",
+	  .help = "each line is a prompt for that agent" },
+	{ .name = "shell", .commands = IN_RUN, .group = GROUP_INPUT,
+	  .type = OPTION_FLAG, TO(shell),
+	  .help = "each line is a command for sh -c" },
+	{ .name = "stdin", .commands = IN_RUN, .group = GROUP_INPUT,
+	  .type = OPTION_FLAG, TO(command_stdin),
+	  .help = "give each line to COMMAND on its standard input, not as an argument" },
+	{ .letter = '0', .commands = IN_RUN, .group = GROUP_INPUT,
+	  .type = OPTION_FLAG, TO(nul),
+	  .help = "records end with a NUL byte instead of a newline" },
+	{ .name = "stream", .commands = IN_RUN, .group = GROUP_INPUT,
+	  .type = OPTION_FLAG, TO(stream),
+	  .help = "start each task as soon as its line is read, the list unchecked" },
+	{ .name = "format", .argument = "FORMAT", .commands = IN_RUN, .availability = LATER },
+	{ .name = "var", .argument = "NAME=VALUE", .commands = IN_RUN, .availability = LATER },
+	{ .name = "rehearse", .commands = IN_RUN, .availability = LATER },
+
+	/* what runs beside what */
+	{ .name = "jobs", .letter = 'j', .argument = "N", .commands = IN_RUN,
+	  .group = GROUP_PARALLEL, .environment = true, .type = OPTION_UINT32, TO(jobs),
+	  .max = JOBS_MAX, .fallback = "4",
+	  .help = "how many tasks run side by side; 0: all of them" },
+	{ .name = "sequential", .commands = IN_RUN, .group = GROUP_PARALLEL,
+	  .type = OPTION_FLAG, TO(sequential),
+	  .help = "one at a time, in order of the list, output shown as it comes" },
+	{ .name = "tokens-at-once", .argument = "N", .commands = IN_RUN, .group = GROUP_PARALLEL,
+	  .environment = true, .type = OPTION_COUNT, TO(tokens_at_once), .fallback = "no limit",
+	  .help = "most expected tokens of the tasks that run together, such as 400k" },
+	{ .name = "delay", .argument = "D", .commands = IN_RUN, .group = GROUP_PARALLEL,
+	  .environment = true, .type = OPTION_DURATION, TO(delay_ms), .fallback = "0",
+	  .help = "least time between two starts" },
+	{ .name = "strict-scopes", .commands = IN_RUN, .group = GROUP_PARALLEL,
+	  .type = OPTION_FLAG, TO(strict_scopes),
+	  .help = "refuse a task that does not say what it writes when another may run beside it" },
+	{ .name = "backend", .argument = "NAME", .commands = IN_RUN, .group = GROUP_PARALLEL,
+	  .environment = true, .type = OPTION_TEXT, TO(backend),
+	  .expected = "the name of a backend",
+	  .help = "the client for agents that have no command of their own" },
+	{ .name = "private-config", .commands = IN_RUN, .availability = LATER },
+	{ .name = "no-adapt", .commands = IN_RUN, .availability = LATER },
+	{ .name = "min-free-memory", .argument = "SIZE", .commands = IN_RUN,
+	  .availability = LATER },
+
+	/* limits */
+	{ .name = "timeout", .letter = 't', .argument = "D", .commands = IN_RUN,
+	  .group = GROUP_LIMITS, .environment = true, .type = OPTION_DURATION, TO(timeout_ms),
+	  .fallback = "none for commands, 30m for agents",
+	  .help = "longest time of one attempt: 90, 90s, 10m, 2h; 0: none" },
+	{ .name = "idle-timeout", .argument = "D", .commands = IN_RUN, .group = GROUP_LIMITS,
+	  .environment = true, .type = OPTION_DURATION, TO(idle_timeout_ms), .fallback = "none",
+	  .help = "end an attempt that has written nothing for so long; 0: never" },
+	{ .name = "grace", .argument = "D", .commands = IN_RUN, .group = GROUP_LIMITS,
+	  .environment = true, .type = OPTION_DURATION, TO(grace_ms), .fallback = "5s",
+	  .help = "time between SIGTERM and SIGKILL of an attempt that is ended" },
+	{ .name = "max-output", .argument = "SIZE", .commands = IN_RUN, .group = GROUP_LIMITS,
+	  .environment = true, .type = OPTION_SIZE, TO(max_output),
+	  .fallback = "no limit for commands, 64M for agents",
+	  .help = "bytes kept of each stream of an attempt, the middle is dropped; 0: no limit" },
+	{ .name = "deadline", .argument = "D", .commands = IN_RUN, .group = GROUP_LIMITS,
+	  .environment = true, .type = OPTION_DURATION, TO(deadline_ms), .fallback = "none",
+	  .help = "end the run after so long: running tasks are cancelled, the rest is skipped" },
+	{ .name = "budget-tokens", .argument = "N", .commands = IN_RUN, .availability = LATER },
+	{ .name = "budget-usd", .argument = "X", .commands = IN_RUN, .availability = LATER },
+
+	/* failures */
+	{ .name = "retries", .letter = 'r', .argument = "N", .commands = IN_RUN,
+	  .group = GROUP_FAILURES, .environment = true, .type = OPTION_INT, TO(retries),
+	  .max = RETRIES_MAX, .fallback = "0 for commands, 1 for agents",
+	  .help = "how often a failed task may be attempted again" },
+	{ .name = "require", .argument = "all|partial|N|N%", .commands = IN_RUN,
+	  .group = GROUP_FAILURES, .environment = true, .type = OPTION_REQUIRE, TO(require),
+	  .fallback = "all",
+	  .help = "how many tasks must succeed for exit status 0: all, one (partial), N, or N%" },
+	{ .name = "fail-fast", .commands = IN_RUN, .group = GROUP_FAILURES,
+	  .type = OPTION_FLAG, TO(fail_fast),
+	  .help = "start nothing more once a task has failed for good" },
+	{ .name = "debugger", .argument = "builtin|none", .commands = IN_RUN,
+	  .group = GROUP_FAILURES, .environment = true, .type = OPTION_NAMED_CHOICE, TO(debugger),
+	  .choices = debugger_choices,
+	  .expected = "builtin or none (an agent is not in this version)", .fallback = "builtin",
+	  .help = "who is asked about failures; in this version nobody is" },
+	{ .name = "allow-fix", .commands = IN_RUN, .availability = LATER },
+
+	/* output */
+	{ .name = "output", .letter = 'o', .argument = "text|json|merged|none", .commands = IN_RUN,
+	  .group = GROUP_OUTPUT, .type = OPTION_CHOICE, TO(output), .choices = output_choices,
+	  .first = OUTPUT_TEXT, .expected = "text, json, merged or none", .fallback = "text",
+	  .help = "what standard output carries" },
+	{ .name = "keep-order", .letter = 'k', .commands = IN_RUN, .group = GROUP_OUTPUT,
+	  .type = OPTION_FLAG, TO(keep_order),
+	  .help = "results in order of the list, not as tasks end" },
+	{ .name = "tag", .commands = IN_RUN, .group = GROUP_OUTPUT, .type = OPTION_FLAG, TO(tag),
+	  .help = "with -o text: begin every line with the task's id" },
+	{ .name = "merge", .letter = 'm', .argument = "none|concat|json", .commands = IN_RUN,
+	  .group = GROUP_OUTPUT, .type = OPTION_CHOICE, TO(merge), .choices = merge_choices,
+	  .first = MERGE_NONE,
+	  .expected = "none, concat or json (an agent is not in this version)",
+	  .fallback = "concat with -o merged, else none",
+	  .help = "how the results of a step become one" },
+	{ .name = "progress", .argument = "auto|tty|plain|none", .commands = IN_RUN,
+	  .group = GROUP_OUTPUT, .environment = true, .type = OPTION_CHOICE, TO(progress),
+	  .choices = progress_choices, .first = PROGRESS_AUTO,
+	  .expected = "auto, tty, plain or none", .fallback = "auto",
+	  .help = "how progress is shown on standard error" },
+	{ .name = "color", .argument = "auto|always|never", .commands = IN_RUN,
+	  .group = GROUP_OUTPUT, .environment = true, .type = OPTION_CHOICE, TO(color),
+	  .choices = color_choices, .first = COLOR_AUTO, .expected = "auto, always or never",
+	  .fallback = "auto",
+	  .help = "whether progress is coloured" },
+	{ .name = "cron", .commands = IN_RUN, .availability = LATER },
+	{ .name = "notify", .argument = "COMMAND", .commands = IN_RUN, .availability = LATER },
+	{ .name = "dry-run", .letter = 'n', .commands = IN_RUN, .availability = LATER,
+	  .type = OPTION_FLAG, TO(dry_run) },
+
+	/* the record */
+	{ .name = "name", .argument = "NAME", .commands = IN_RUN, .group = GROUP_RECORD,
+	  .type = OPTION_TEXT, TO(name), .expected = "a name",
+	  .help = "the run's name, shown wherever the run is" },
+	{ .name = "if-running", .argument = "wait|skip|fail", .commands = IN_RUN,
+	  .availability = LATER },
+	{ .name = "state-dir", .argument = "DIR", .commands = IN_RECORD, .group = GROUP_RECORD,
+	  .environment = true, .type = OPTION_TEXT, TO(state_dir), .expected = "a directory",
+	  .fallback = "$XDG_STATE_HOME/pollard, or ~/.local/state/pollard",
+	  .help = "where run directories are" },
+	{ .name = "state-file", .argument = "FILE", .commands = IN_RUN, .group = GROUP_RECORD,
+	  .type = OPTION_TEXT, TO(state_file), .expected = "the name of a file",
+	  .help = "also write the Markdown state there" },
+	{ .name = "sync", .argument = "end|step|task", .commands = IN_RUN, .group = GROUP_RECORD,
+	  .environment = true, .type = OPTION_CHOICE, TO(sync), .choices = sync_choices,
+	  .first = SYNC_END, .expected = "end, step or task", .fallback = "step",
+	  .help = "after what the journal is forced to the disk" },
+	{ .name = "no-record", .commands = IN_RUN, .group = GROUP_RECORD,
+	  .type = OPTION_FLAG, TO(no_record),
+	  .help = "keep no run directory" },
+	{ .name = "resume", .commands = IN_RUN, .availability = LATER },
+	{ .name = "check", .commands = IN(COMMAND_AGENTS), .availability = LATER },
+	{ .name = "keep", .argument = "N", .commands = IN(COMMAND_CLEAN), .group = GROUP_RECORD,
+	  .type = OPTION_INT64, TO(keep), .max = INT32_MAX,
+	  .help = "keep the newest N runs of each name, whatever their age" },
+	{ .name = "older", .argument = "D", .commands = IN(COMMAND_CLEAN), .group = GROUP_RECORD,
+	  .type = OPTION_DURATION, TO(older_ms),
+	  .help = "remove only runs that are older, such as 30d" },
+
+	/* everywhere */
+	{ .letter = 'C', .argument = "DIR", .commands = IN_ALL, .group = GROUP_GENERAL,
+	  .type = OPTION_TEXT, TO(directory), .expected = "a directory",
+	  .help = "change to DIR first" },
+	{ .name = "help", .letter = 'h', .commands = IN_ALL, .group = GROUP_GENERAL,
+	  .type = OPTION_FLAG, TO(help), .help = "say what can be said, and end" },
+	{ .name = "version", .commands = IN(COMMAND_NONE), .group = GROUP_GENERAL,
+	  .type = OPTION_FLAG, TO(version), .help = "say which version this is, and end" },
+};
+
+const size_t option_count = sizeof(option_table) / sizeof(option_table[0]);
+_Static_assert(sizeof(option_table) / sizeof(option_table[0]) <= OPTIONS_MAX,
+    "OPTIONS_MAX is too small");
+
+enum command command_find(const char *name)
+{
+	for (unsigned i = 0; i < COMMAND_COUNT; i++)
+		if (command_table[i].name != NULL && strcmp(command_table[i].name, name) == 0)
+			return (enum command)i;
+	return COMMAND_NONE;
+}
+
+const char *command_suggest(const char *name)
+{
+	const char *names[COMMAND_COUNT];
+	size_t count = 0;
+
+	for (unsigned i = 0; i < COMMAND_COUNT; i++) {
+		const struct command_info *c = &command_table[i];
+		if (c->name != NULL && c->availability == NOW && c->summary != NULL)
+			names[count++] = c->name;
+	}
+	return names_suggest(name, names, count);
+}
+
+bool option_belongs(const struct option_info *option, enum command command)
+{
+	return option->availability == NOW && (option->commands & IN(command)) != 0;
+}
+
+void option_variable(struct buf *out, const struct option_info *option)
+{
+	buf_addstr(out, "POLLARD_");
+	for (const char *p = option->name; *p != '\0'; p++)
+		buf_addch(out, *p == '-' ? '_' : (char)toupper((unsigned char)*p));
+}

@@ -1,0 +1,178 @@
+#include "supervisor/progress.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "shared/buf.h"
+#include "shared/clock.h"
+#include "shared/quantity.h"
+#include "shared/text.h"
+
+/* Running tasks that a line names. */
+#define NAMED_MAX 8
+
+static const int64_t silence_ms[] = { 10000, 30000, 60000 };
+#define SILENCES (sizeof silence_ms / sizeof *silence_ms)
+
+void progress_init(struct progress *p, const struct config *config, struct sink *sink)
+{
+	*p = (struct progress){ .config = config, .sink = sink, .spoke_ms = clock_mono_ms() };
+	p->on = config->progress != PROGRESS_NONE;
+}
+
+static void speak(struct progress *p, const char *line)
+{
+	sink_addf(p->sink, "pollard: %s\n", line);
+	p->spoke_ms = clock_mono_ms();
+	p->silences = 0;
+}
+
+void progress_line(struct progress *p, const char *fmt, ...)
+{
+	if (!p->on)
+		return;
+	struct buf b = BUF_INIT;
+	va_list ap;
+	va_start(ap, fmt);
+	buf_vaddf(&b, fmt, ap);
+	va_end(ap);
+	speak(p, buf_str(&b));
+	buf_free(&b);
+}
+
+void progress_run(struct progress *p, const char *run, uint64_t total, uint32_t jobs)
+{
+	p->each = total <= PROGRESS_EACH_MAX && !p->config->sequential;
+	if (total == UINT64_MAX)
+		progress_line(p, "run %s, tasks as they come", run);
+	else if (jobs == 0 || jobs >= total)
+		progress_line(p, "run %s, %llu task%s", run, (unsigned long long)total,
+		    total == 1 ? "" : "s");
+	else
+		progress_line(p, "run %s, %llu tasks, %u at a time", run, (unsigned long long)total, jobs);
+}
+
+void progress_started(struct progress *p, const struct node *node)
+{
+	if (!p->each)
+		return;
+	if (node->attempts > 1)
+		progress_line(p, "%s started again (attempt %u)", node->task->id, node->attempts);
+	else
+		progress_line(p, "%s started", node->task->id);
+}
+
+static const char *cause(const struct result *r)
+{
+	return r->error != NULL ? r->error : reason_text(r->reason);
+}
+
+void progress_retry(struct progress *p, const struct node *node, const struct result *r, int64_t pause_ms)
+{
+	char pause[32];
+	if (pause_ms > 0)
+		progress_line(p, "%s failed: %s; again in %s", node->task->id, safe(cause(r)),
+		    format_duration(pause, sizeof pause, pause_ms));
+	else
+		progress_line(p, "%s failed: %s; again", node->task->id, safe(cause(r)));
+}
+
+void progress_final(struct progress *p, const struct node *node, const struct result *r)
+{
+	char took[32];
+	format_duration(took, sizeof took, node->spent_ms);
+	switch ((enum result_status)node->status) {
+	case RESULT_SUCCEEDED:
+		if (p->each)
+			progress_line(p, "%s succeeded (%s)", node->task->id, took);
+		break;
+	case RESULT_FAILED:
+		progress_line(p, "%s failed: %s (%s)", node->task->id, safe(cause(r)), took);
+		break;
+	case RESULT_SKIPPED:
+	case RESULT_CANCELLED:
+		if (p->each || node->attempts > 0)
+			progress_line(p, "%s %s: %s", node->task->id,
+			    result_status_text(node->status), safe(cause(r)));
+		break;
+	case RESULT_STATUS_COUNT:
+		break;
+	}
+}
+
+int64_t progress_due(const struct progress *p)
+{
+	if (!p->on)
+		return -1;
+	size_t step = p->silences < SILENCES ? p->silences : SILENCES - 1;
+	int64_t left = p->spoke_ms + silence_ms[step] - clock_mono_ms();
+	return left > 0 ? left : 0;
+}
+
+/* "db #2 (3m 12s), ui (4s) and 6 more": the ones that have been running longest first. */
+static void add_running(struct buf *b, const struct nodes *nodes, const struct loop *loop)
+{
+	size_t n = loop_running(loop);
+	int64_t now = clock_mono_ms();
+	int64_t named_since = INT64_MIN;
+	size_t named = 0;
+	while (named < n && named < NAMED_MAX) {
+		const struct attempt *oldest = NULL;
+		for (size_t i = 0; i < n; i++) {
+			const struct attempt *a = loop_attempt(loop, i);
+			if (a->started_mono > named_since &&
+			    (oldest == NULL || a->started_mono < oldest->started_mono))
+				oldest = a;
+		}
+		if (oldest == NULL)
+			break;
+		named_since = oldest->started_mono;
+		for (size_t i = 0; i < n && named < NAMED_MAX; i++) {
+			const struct attempt *a = loop_attempt(loop, i);
+			if (a->started_mono != named_since)
+				continue;
+			char age[32];
+			const char *id = a->task < nodes->end && a->task >= nodes->base ?
+			    nodes_at(nodes, a->task)->task->id : "the merge";
+			buf_addf(b, "%s%s", named > 0 ? ", " : "", id);
+			if (a->number > 1)
+				buf_addf(b, " #%u", a->number);
+			buf_addf(b, " (%s)", format_duration(age, sizeof age, now - a->started_mono));
+			named++;
+		}
+	}
+	if (n > named)
+		buf_addf(b, " and %zu more", n - named);
+}
+
+void progress_status(struct progress *p, const struct counts *counts, const struct nodes *nodes,
+    const struct loop *loop, size_t waiting)
+{
+	struct buf b = BUF_INIT;
+	buf_addf(&b, "%llu succeeded, %llu failed, %zu running, %zu waiting",
+	    (unsigned long long)counts->succeeded, (unsigned long long)counts->failed, loop_running(loop),
+	    waiting);
+	if (loop_running(loop) > 0) {
+		buf_addstr(&b, "; running: ");
+		add_running(&b, nodes, loop);
+	}
+	speak(p, buf_str(&b));
+	buf_free(&b);
+}
+
+void progress_tick(struct progress *p, const struct counts *counts, const struct nodes *nodes,
+    const struct loop *loop, const struct task *blocked)
+{
+	if (progress_due(p) != 0)
+		return;
+	struct buf b = BUF_INIT;
+	buf_addf(&b, "%llu succeeded, %llu failed; running: ", (unsigned long long)counts->succeeded,
+	    (unsigned long long)counts->failed);
+	add_running(&b, nodes, loop);
+	if (blocked != NULL)
+		buf_addf(&b, "; results wait for %s (-k)", blocked->id);
+	unsigned silences = p->silences + 1;
+	speak(p, buf_str(&b));
+	p->silences = silences;
+	buf_free(&b);
+}

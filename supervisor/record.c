@@ -1,0 +1,153 @@
+#include "supervisor/record.h"
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shared/exits.h"
+#include "shared/io.h"
+#include "shared/text.h"
+#include "shared/xalloc.h"
+
+static const char *temporary_directory(void)
+{
+	const char *dir = getenv("TMPDIR");
+	return dir != NULL && dir[0] == '/' ? dir : "/tmp";
+}
+
+int record_unnamed_file(const struct record *r)
+{
+	int fd = open(r->dir.path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
+		return fd;
+	/* a file system without O_TMPFILE: a name for as long as it takes to remove it */
+	char path[PATH_MAX];
+	snprintf(path, sizeof path, "%s/pollard-XXXXXX", r->dir.path);
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(path);
+	return fd;
+}
+
+static int status_of(int error)
+{
+	return error == EACCES || error == EPERM ? EXIT_PERMISSION : EXIT_NOSTATE;
+}
+
+/* The lock that says this run is going on; the kernel lets go of it however we end. */
+static int take_lock(struct record *r)
+{
+	r->lock_fd = openat(r->dir.fd, LOCK_NAME, O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (r->lock_fd < 0)
+		return -1;
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	return fcntl(r->lock_fd, F_SETLK, &lock);
+}
+
+static int open_directory(struct record *r)
+{
+	char *root = state_root(r->config);
+	if (root == NULL) {
+		warnx("no place for the state: HOME is not set; give '--state-dir DIR', or "
+		      "'--no-record'");
+		return EXIT_NOSTATE;
+	}
+	char *why = NULL;
+	if (rundir_create(&r->dir, root, &why) < 0) {
+		int status = status_of(errno);
+		warnx("%s", why);
+		free(why);
+		free(root);
+		return status;
+	}
+	free(root);
+	r->kept = true;
+	if (take_lock(r) < 0) {
+		warn("cannot lock '%s/%s'", safe(r->dir.path), LOCK_NAME);
+		return EXIT_NOSTATE;
+	}
+	return 0;
+}
+
+static void no_directory(struct record *r)
+{
+	r->dir.fd = r->dir.out_fd = r->dir.merged_fd = -1;
+	r->dir.path = xstrdup(temporary_directory());
+}
+
+int record_open(struct record *r, const struct config *config)
+{
+	*r = (struct record){ .config = config, .lock_fd = -1 };
+	if (config->no_record) {
+		no_directory(r);
+		rundir_new_id(r->dir.id);
+	} else {
+		int status = open_directory(r);
+		if (status != 0)
+			return status;
+	}
+	int fd = r->kept ? openat(r->dir.fd, JOURNAL_NAME,
+	    O_CREAT | O_EXCL | O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600) :
+	    record_unnamed_file(r);
+	if (fd < 0) {
+		int status = status_of(errno);
+		warn("cannot make the journal in '%s'", safe(r->dir.path));
+		return status;
+	}
+	r->journal = journal_new(fd, 0);
+	r->state = state_new();
+	return 0;
+}
+
+void record_close(struct record *r)
+{
+	journal_free(r->journal);
+	state_free(r->state);
+	if (r->kept)
+		rundir_close(&r->dir);
+	else
+		free(r->dir.path);
+	/* last: from here on the run counts as not going on */
+	if (r->lock_fd >= 0)
+		close(r->lock_fd);
+	*r = (struct record){ .lock_fd = -1 };
+}
+
+struct record_place record_event(struct record *r, cJSON *event)
+{
+	state_event(r->state, event);
+	return journal_add(r->journal, event);
+}
+
+bool record_flush(struct record *r)
+{
+	if (r->error == 0 && journal_flush(r->journal) < 0)
+		r->error = errno;
+	return r->error == 0;
+}
+
+bool record_sync(struct record *r)
+{
+	if (!record_flush(r))
+		return false;
+	if (r->kept && journal_sync(r->journal) < 0)
+		r->error = errno;
+	return r->error == 0;
+}
+
+void record_write_state(struct record *r)
+{
+	struct buf text = BUF_INIT;
+	state_markdown(r->state, &text);
+	bool sync = r->config->sync != SYNC_END;
+	if (r->kept && replace_file_at(r->dir.fd, STATE_NAME, text.data, text.len, sync) < 0)
+		warn("cannot write '%s/%s'", safe(r->dir.path), STATE_NAME);
+	const char *also = r->config->state_file;
+	if (also != NULL && replace_file_at(AT_FDCWD, also, text.data, text.len, false) < 0)
+		warn("cannot write '%s'", safe(also));
+	buf_free(&text);
+}

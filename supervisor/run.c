@@ -1,0 +1,457 @@
+#include "supervisor/run.h"
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shared/clock.h"
+#include "shared/quantity.h"
+#include "shared/text.h"
+#include "shared/xalloc.h"
+#include "supervisor/coordinator.h"
+#include "supervisor/events.h"
+#include "supervisor/scope.h"
+
+/* Failures that are remembered for the summary; the journal has all of them. */
+#define FAILED_MAX 1000
+
+/* What a task that has no attempt to show for it has to say. */
+static void explain(const struct run *run, const struct node *node, struct result *r)
+{
+	const struct task *task = node->task;
+	if (node->reason == REASON_INVALID) {
+		result_set_error(r, "%.*s", (int)task->text_len, task->text);
+	} else if (node->reason == REASON_NEEDS) {
+		result_set_error(r, "needs %s, which did not succeed",
+		    intake_missing_need(run, task));
+	} else {
+		result_set_error(r, "%s", reason_text((enum reason)node->reason));
+	}
+}
+
+static void remember_failure(struct run *run, struct record_place place)
+{
+	if (run->nfailed >= FAILED_MAX)
+		return;
+	if (run->nfailed == run->failed_cap) {
+		run->failed_cap = run->failed_cap == 0 ? 16 : run->failed_cap * 2;
+		run->failed = xreallocarray(run->failed, run->failed_cap, sizeof *run->failed);
+	}
+	run->failed[run->nfailed++] = place;
+}
+
+void run_final(struct run *run, size_t task, enum result_status status, enum reason reason,
+    struct attempt *attempt)
+{
+	struct node *node = nodes_at(&run->nodes, task);
+	node->state = NODE_FINAL;
+	node->status = (uint8_t)status;
+	node->reason = (uint8_t)reason;
+	counts_add(&run->counts, status);
+
+	struct result made;
+	const struct result *r = attempt != NULL ? &attempt->result : &made;
+	if (attempt == NULL) {
+		load_result(&run->record, node, &made);
+		if (node->last.offset < 0)
+			explain(run, node, &made);
+	}
+	struct record_place place =
+	    record_event(&run->record, event_task_finished(run->step, node, r));
+	if (node->last.offset < 0)
+		node->last = place;
+	if (status == RESULT_FAILED)
+		remember_failure(run, node->last);
+	progress_final(&run->progress, node, r);
+	if (attempt == NULL)
+		result_free(&made);
+
+	if (run->nfinals == run->finals_cap) {
+		run->finals_cap = run->finals_cap == 0 ? 64 : run->finals_cap * 2;
+		run->finals = xreallocarray(run->finals, run->finals_cap, sizeof *run->finals);
+	}
+	run->finals[run->nfinals++] = (struct final){ task, attempt };
+}
+
+void run_emit(struct run *run)
+{
+	for (size_t i = 0; i < run->nfinals; i++) {
+		struct final *f = &run->finals[i];
+		emit_final(&run->emit, f->task, f->attempt != NULL ? &f->attempt->result : NULL);
+		attempt_free(f->attempt);
+	}
+	run->nfinals = 0;
+}
+
+/* The worker knows that it was asked to stop; why is known here. */
+static void judge_stopped(const struct run *run, struct attempt *a)
+{
+	struct result *r = &a->result;
+	bool stopped = r->status == RESULT_CANCELLED || (a->stop_sent != 0 && r->reason == REASON_WORKER);
+	if (!stopped)
+		return;
+	r->status = RESULT_CANCELLED;
+	r->reason = run->stop.reason;
+	result_set_error(r, "%s", reason_text(r->reason));
+}
+
+static void warn_about(struct run *run, const struct node *node, const struct result *r)
+{
+	char size[32];
+	uint64_t dropped = r->out.dropped + r->err.dropped;
+	if (dropped > 0)
+		sink_addf(run->err, "pollard: warning: %s: %s of its output were dropped\n", node->task->id,
+		    format_size(size, sizeof size, dropped));
+	if (r->warning != NULL)
+		sink_addf(run->err, "pollard: warning: %s: %s\n", node->task->id, safe(r->warning));
+}
+
+static void attempt_over(struct run *run, struct attempt *a)
+{
+	if (a->task == SIZE_MAX) {
+		sync_merged(run, a);
+		attempt_free(a);
+		return;
+	}
+	struct node *node = nodes_at(&run->nodes, a->task);
+	struct result *r = &a->result;
+	judge_stopped(run, a);
+	node->reason = (uint8_t)r->reason;
+	node->spent_ms += r->duration_ms;
+	run->sequential_ms += r->duration_ms;
+	node->last = record_event(&run->record,
+	    event_attempt_finished(run->record.dir.id, run->step, node->task, r, node->attempts, node->level,
+		run->record.kept ? &run->record.dir : NULL));
+	emit_keep(&run->emit, a->task, a->out_fd, a->err_fd);
+	a->out_fd = a->err_fd = -1;
+	warn_about(run, node, r);
+	schedule_over(run->schedule, a->task, r->status == RESULT_SUCCEEDED);
+	if (r->status == RESULT_FAILED) {
+		sync_failed(run, a);
+		return;
+	}
+	if (run->phase == PHASE_LADDER)
+		recovery_result(&run->ladder, r->status == RESULT_SUCCEEDED, r->reason);
+	run_final(run, a->task, r->status, r->reason, a);
+}
+
+static void on_signal(struct run *run, int signal)
+{
+	switch (signal) {
+	case SIGUSR1:
+		progress_status(&run->progress, &run->counts, &run->nodes, run->loop,
+		    schedule_ready(run->schedule) + schedule_waiting(run->schedule));
+		break;
+	case SIGCONT:
+		break;
+	default:
+		stop_signal(run, signal);
+	}
+}
+
+/* Applies everything that happened during the wait. */
+static void apply_events(struct run *run)
+{
+	for (;;) {
+		struct event e = loop_next(run->loop);
+		switch (e.kind) {
+		case EVENT_NONE:
+			return;
+		case EVENT_ATTEMPT:
+			attempt_over(run, e.attempt);
+			break;
+		case EVENT_OUTPUT:
+			emit_live(&run->emit, nodes_at(&run->nodes, e.attempt->task)->task, e.is_err,
+			    e.data, e.len);
+			break;
+		case EVENT_SIGNAL:
+			on_signal(run, e.signal);
+			break;
+		}
+	}
+}
+
+/* The least of two times to wait; -1 is no limit. */
+static int64_t sooner(int64_t a, int64_t b)
+{
+	if (a < 0)
+		return b;
+	return b < 0 || a < b ? a : b;
+}
+
+static int64_t wait_time(const struct run *run)
+{
+	int64_t wait = sooner(start_due(run), -1);
+	if (loop_running(run->loop) > 0)
+		wait = sooner(wait, progress_due(&run->progress));
+	if (run->deadline_at > 0 && !run->stop.stopping) {
+		int64_t left = run->deadline_at - clock_mono_ms();
+		wait = sooner(wait, left > 0 ? left : 0);
+	}
+	return wait;
+}
+
+static void tick(struct run *run)
+{
+	size_t blocked;
+	const struct task *waits_for = NULL;
+	if (loop_running(run->loop) == 0 || progress_due(&run->progress) != 0)
+		return;
+	if (emit_blocked(&run->emit, &blocked))
+		waits_for = nodes_at(&run->nodes, blocked)->task;
+	progress_tick(&run->progress, &run->counts, &run->nodes, run->loop, waits_for);
+}
+
+static void write_journal(struct run *run)
+{
+	if (record_flush(&run->record) || run->trouble != 0)
+		return;
+	sink_addf(run->err, "pollard: cannot write the journal in %s: %s\n", safe(run->record.dir.path),
+	    strerror(run->record.error));
+	stop_trouble(run, EXIT_IO);
+}
+
+/* The run: start all that may start, wait once, apply what happened, repeat. */
+static void run_loop(struct run *run)
+{
+	bool readable = run->input != NULL;
+	while (run->phase != PHASE_OVER) {
+		intake_stream(run, readable);
+		start_announce(run);
+		/* a start is recorded before the fork, a result before it is printed */
+		write_journal(run);
+		start_fork(run);
+		run_emit(run);
+		intake_forget(run);
+		if (sync_advance(run))
+			continue;
+		loop_wait(run->loop, wait_time(run), intake_wants(run) ? run->input_fd : -1);
+		readable = loop_input_ready(run->loop);
+		apply_events(run);
+		stop_check(run);
+		tick(run);
+	}
+	write_journal(run);
+	run_emit(run);
+}
+
+static bool scopes_conflict(void *context, size_t a, size_t b)
+{
+	const struct run *run = context;
+	return scope_conflict(nodes_at(&run->nodes, a)->task, nodes_at(&run->nodes, b)->task);
+}
+
+static void start_run(struct run *run)
+{
+	const struct config *c = run->config;
+	struct schedule_limits limits = { .jobs = c->sequential ? 1 : c->jobs,
+		.tokens_at_once = c->tokens_at_once, .context = run };
+	if (run->plan.has_needs || c->stream)
+		limits.conflict = scopes_conflict;
+	run->schedule = schedule_new(&run->nodes, &limits);
+	run->step = &run->plan.steps[0];
+	run->emit = (struct emit){ .config = c, .record = &run->record, .step = run->step,
+		.nodes = &run->nodes, .out = run->out, .err = run->err };
+	run->began_ms = clock_mono_ms();
+	run->deadline_at = c->deadline_ms > 0 ? run->began_ms + c->deadline_ms : 0;
+	record_event(&run->record, event_run_started(c, run->record.dir.id, &run->plan));
+	intake_plan(run);
+	write_journal(run);
+	record_write_state(&run->record);
+	progress_run(&run->progress, run->record.dir.id, c->stream ? UINT64_MAX : run->plan.ntasks,
+	    limits.jobs);
+}
+
+/* The last records and the last words; the journal is on the disk before anybody is told. */
+static int finish_run(struct run *run)
+{
+	int64_t wall = clock_mono_ms() - run->began_ms;
+	if (run->config->output == OUTPUT_MERGED) {
+		emit_merged(&run->emit, run->merged_fd);
+		run->merged_fd = -1;
+	}
+	emit_summary(&run->emit, &run->counts, wall, run->sequential_ms);
+	int status = summary_print(run, wall);
+	record_event(&run->record,
+	    event_run_finished(&run->counts, wall, run->sequential_ms, status, run->stop.signal));
+	bool recorded = record_sync(&run->record);
+	record_write_state(&run->record);
+	if (!recorded && run->trouble == 0) {
+		sink_addf(run->err, "pollard: cannot write the journal: %s\n",
+		    strerror(run->record.error));
+		status = run->trouble = EXIT_IO;
+	}
+	if (!loop_sweep(run->loop))
+		sink_addf(run->err, "pollard: warning: processes of a dead worker could not be ended\n");
+	bool drained = loop_drain(run->loop);
+	stop_check(run);
+	if (run->stop.signal == 0 && !drained)
+		run->stop.signal = SIGTERM;
+	return run->trouble != 0 ? run->trouble : status;
+}
+
+static void free_run(struct run *run)
+{
+	intake_close(run);
+	emit_free(&run->emit);
+	launch_free(&run->launch);
+	schedule_free(run->schedule);
+	loop_free(run->loop);
+	sink_close(run->out);
+	sink_close(run->err);
+	record_close(&run->record);
+	idset_free(&run->ids);
+	table_free(run->succeeded, run->succeeded_cap, 1);
+	if (run->merged_fd >= 0)
+		close(run->merged_fd);
+	free(run->merged);
+	free(run->finals);
+	free(run->retryable);
+	free(run->failed);
+	free(run->starts.v);
+	nodes_free(&run->nodes);
+	plan_free(&run->plan);
+	agents_free(run->agents);
+}
+
+/* Everything that a run needs from the system. 0, or the exit status after saying why. */
+static int prepare_run(struct run *run, worker_fn worker)
+{
+	int status = record_open(&run->record, run->config);
+	if (status != 0)
+		return status;
+	if (launch_init(&run->launch, run->config, &run->record) < 0) {
+		warn("cannot open '/dev/null'");
+		return EXIT_SYSTEM;
+	}
+	spawn_init();
+	run->out = sink_open(STDOUT_FILENO, run->record.dir.path);
+	run->err = sink_open(STDERR_FILENO, run->record.dir.path);
+	run->loop = loop_new(worker, run->out, run->err);
+	progress_init(&run->progress, run->config, run->err);
+	return 0;
+}
+
+static const char *input_name(const struct config *c)
+{
+	return c->file != NULL && strcmp(c->file, "-") != 0 ? c->file : "standard input";
+}
+
+/* -1 after saying why; *status is what to exit with. */
+static int open_input(const struct config *c, int *status)
+{
+	if (c->file == NULL || strcmp(c->file, "-") == 0) {
+		if (isatty(STDIN_FILENO))
+			warnx("reading tasks from the terminal, one a line; end with Ctrl-D");
+		return STDIN_FILENO;
+	}
+	int fd = open(c->file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0) {
+		*status = errno == EACCES ? EXIT_PERMISSION : EXIT_NOINPUT;
+		warn("cannot open '%s'", safe(c->file));
+	}
+	return fd;
+}
+
+static int check_agents(const struct run *run)
+{
+	for (size_t i = 0; i < run->plan.ntasks; i++) {
+		const struct agent *a = run->plan.tasks[i].agent;
+		if (a != NULL && a->command == NULL) {
+			warnx("agent '%s' has no command: put 'command: PROGRAM' into %s (or into a file of "
+			      "that name in .pollard/agents/)",
+			    safe(a->name), safe(a->path));
+			return EXIT_CONFIG;
+		}
+	}
+	return 0;
+}
+
+/* A definition file that was left out may be the agent that nobody knows; at any other time it is nobody's business. */
+static void print_agent_warnings(const struct agents *agents)
+{
+	if (agents == NULL)
+		return;
+	size_t count;
+	const char *const *warnings = agents_warnings(agents, &count);
+	for (size_t i = 0; i < count; i++)
+		warnx("warning: %s", safe(warnings[i]));
+}
+
+/* Reads and checks the whole list. 0, or the exit status after saying what is wrong. */
+static int read_list(struct run *run, int fd)
+{
+	const char *name = input_name(run->config);
+	struct diag diag = { .count = 0 };
+	if (input_read(fd, name, run->config, run->agents, &run->plan, &diag) < 0) {
+		warn("cannot read %s", safe(name));
+		diag_free(&diag);
+		return EXIT_IO;
+	}
+	int status = 0;
+	if (diag.count > 0) {
+		print_agent_warnings(run->agents);
+		diag_print(&diag);
+		status = EXIT_INPUT;
+	}
+	diag_free(&diag);
+	return status != 0 ? status : check_agents(run);
+}
+
+static int nothing_to_do(const struct config *c)
+{
+	const struct counts none = { 0 };
+	if (c->progress != PROGRESS_NONE)
+		warnx("0 tasks");
+	return (int)outcome_exit(&c->require, &none, false, false);
+}
+
+static int run_all(struct run *run, worker_fn worker, int fd)
+{
+	const struct config *c = run->config;
+	if (c->stream) {
+		intake_open(run, input_name(c), fd);
+	} else {
+		int status = read_list(run, fd);
+		if (status != 0)
+			return status;
+		if (run->plan.ntasks == 0)
+			return nothing_to_do(c);
+	}
+	int status = prepare_run(run, worker);
+	if (status != 0)
+		return status;
+	start_run(run);
+	run_loop(run);
+	return finish_run(run);
+}
+
+static void load_agents(struct run *run)
+{
+	const struct config *c = run->config;
+	if (c->input != INPUT_AUTO && c->input != INPUT_AGENT)
+		return;
+	run->agents = agents_load(NULL);
+}
+
+int run_main(const struct config *config, worker_fn worker)
+{
+	struct run run = { .config = config, .worker = worker, .merged_fd = -1, .input_fd = -1,
+		.record.lock_fd = -1, .launch.null_fd = -1 };
+	int status = 0;
+	load_agents(&run);
+	int fd = open_input(config, &status);
+	if (fd >= 0)
+		status = run_all(&run, worker, fd);
+	int signal = run.stop.signal;
+	if (fd > STDERR_FILENO)
+		close(fd);
+	free_run(&run);
+	if (signal != 0)
+		end_by_signal(signal);
+	return status;
+}

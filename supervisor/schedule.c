@@ -1,0 +1,260 @@
+#include "supervisor/schedule.h"
+
+#include <stdlib.h>
+
+#include "shared/result.h"
+#include "shared/xalloc.h"
+#include "supervisor/arena.h"
+
+/* A task that needs another, in the list of those that need it; number 0 ends a list. */
+struct edge {
+	uint32_t dependant;
+	int32_t next;
+};
+
+/*
+ * Made by schedule_new(), freed by schedule_free(). `ready` is a binary heap of indices; `held` are ready tasks that did not fit
+ * beside the running ones and are looked at again when one of these has ended.
+ */
+struct schedule {
+	struct nodes *nodes;
+	struct schedule_limits limits;
+	uint32_t *ready;
+	size_t nready;
+	size_t ready_cap;
+	uint32_t *held;
+	size_t nheld;
+	size_t held_cap;
+	uint32_t *running;
+	size_t nrunning;
+	size_t running_cap;
+	uint64_t tokens;
+	size_t nwaiting;
+	struct edge *edges;
+	size_t nedges;
+	size_t edges_cap;
+};
+
+struct schedule *schedule_new(struct nodes *nodes, const struct schedule_limits *limits)
+{
+	struct schedule *s = xcalloc(1, sizeof *s);
+	s->nodes = nodes;
+	s->limits = *limits;
+	return s;
+}
+
+void schedule_free(struct schedule *s)
+{
+	if (s == NULL)
+		return;
+	table_free(s->ready, s->ready_cap, sizeof *s->ready);
+	free(s->held);
+	free(s->running);
+	free(s->edges);
+	free(s);
+}
+
+static double priority(const struct schedule *s, uint32_t index)
+{
+	const struct task_more *more = nodes_at(s->nodes, index)->task->more;
+	return more != NULL ? more->priority : 0;
+}
+
+static uint64_t tokens(const struct schedule *s, size_t index)
+{
+	const struct task *t = nodes_at(s->nodes, index)->task;
+	if (t->more != NULL && t->more->tokens > 0)
+		return t->more->tokens;
+	return t->agent != NULL ? t->agent->tokens : 0;
+}
+
+static bool before(const struct schedule *s, uint32_t a, uint32_t b)
+{
+	double pa = priority(s, a);
+	double pb = priority(s, b);
+	return pa > pb || (pa == pb && a < b);
+}
+
+static void push_ready(struct schedule *s, uint32_t index)
+{
+	if (s->nready == s->ready_cap)
+		s->ready = table_grow(s->ready, &s->ready_cap, s->nready + 1, sizeof *s->ready);
+	size_t at = s->nready++;
+	while (at > 0 && before(s, index, s->ready[(at - 1) / 2])) {
+		s->ready[at] = s->ready[(at - 1) / 2];
+		at = (at - 1) / 2;
+	}
+	s->ready[at] = index;
+}
+
+static uint32_t pop_ready(struct schedule *s)
+{
+	uint32_t first = s->ready[0];
+	uint32_t last = s->ready[--s->nready];
+	size_t at = 0;
+	for (;;) {
+		size_t child = 2 * at + 1;
+		if (child >= s->nready)
+			break;
+		if (child + 1 < s->nready && before(s, s->ready[child + 1], s->ready[child]))
+			child++;
+		if (!before(s, s->ready[child], last))
+			break;
+		s->ready[at] = s->ready[child];
+		at = child;
+	}
+	if (s->nready > 0)
+		s->ready[at] = last;
+	return first;
+}
+
+static void add_index(uint32_t **list, size_t *n, size_t *cap, size_t index)
+{
+	if (*n == *cap) {
+		*cap = *cap == 0 ? 16 : *cap * 2;
+		*list = xreallocarray(*list, *cap, sizeof **list);
+	}
+	(*list)[(*n)++] = (uint32_t)index;
+}
+
+void schedule_add(struct schedule *s, size_t index, const size_t *needs, size_t nneeds)
+{
+	struct node *node = nodes_at(s->nodes, index);
+	for (size_t i = 0; i < nneeds; i++) {
+		struct node *needed = nodes_at(s->nodes, needs[i]);
+		if (needed->state == NODE_FINAL && needed->status == RESULT_SUCCEEDED)
+			continue;
+		if (s->nedges == s->edges_cap) {
+			s->edges_cap = s->edges_cap == 0 ? 64 : s->edges_cap * 2;
+			s->edges = xreallocarray(s->edges, s->edges_cap, sizeof *s->edges);
+			if (s->nedges == 0)
+				s->nedges = 1;
+		}
+		s->edges[s->nedges] = (struct edge){ (uint32_t)index, needed->first_edge };
+		needed->first_edge = (int32_t)s->nedges++;
+		node->unmet++;
+	}
+	node->state = node->unmet > 0 ? NODE_WAITING : NODE_READY;
+	if (node->state == NODE_READY)
+		push_ready(s, (uint32_t)index);
+	else
+		s->nwaiting++;
+}
+
+static bool fits(const struct schedule *s, uint32_t index)
+{
+	uint64_t limit = s->limits.tokens_at_once;
+	if (limit > 0 && s->nrunning > 0 && s->tokens + tokens(s, index) > limit)
+		return false;
+	if (s->limits.conflict == NULL)
+		return true;
+	for (size_t i = 0; i < s->nrunning; i++) {
+		if (s->limits.conflict(s->limits.context, index, s->running[i]))
+			return false;
+	}
+	return true;
+}
+
+static void take_slot(struct schedule *s, size_t index)
+{
+	nodes_at(s->nodes, index)->state = NODE_RUNNING;
+	s->tokens += tokens(s, index);
+	add_index(&s->running, &s->nrunning, &s->running_cap, index);
+}
+
+static void give_slot(struct schedule *s, size_t index)
+{
+	s->tokens -= tokens(s, index);
+	for (size_t i = 0; i < s->nrunning; i++) {
+		if (s->running[i] == index) {
+			s->running[i] = s->running[--s->nrunning];
+			break;
+		}
+	}
+	/* what did not fit beside it may fit now */
+	for (size_t i = 0; i < s->nheld; i++)
+		push_ready(s, s->held[i]);
+	s->nheld = 0;
+}
+
+bool schedule_has_slot(const struct schedule *s)
+{
+	return s->limits.jobs == 0 || s->nrunning < s->limits.jobs;
+}
+
+bool schedule_next(struct schedule *s, size_t *index)
+{
+	if (!schedule_has_slot(s))
+		return false;
+	while (s->nready > 0) {
+		uint32_t next = pop_ready(s);
+		if (fits(s, next)) {
+			take_slot(s, next);
+			*index = next;
+			return true;
+		}
+		add_index(&s->held, &s->nheld, &s->held_cap, next);
+	}
+	return false;
+}
+
+void schedule_undo(struct schedule *s, size_t index)
+{
+	give_slot(s, index);
+	nodes_at(s->nodes, index)->state = NODE_READY;
+	push_ready(s, (uint32_t)index);
+}
+
+void schedule_over(struct schedule *s, size_t index, bool succeeded)
+{
+	give_slot(s, index);
+	if (!succeeded)
+		return;
+	struct node *node = nodes_at(s->nodes, index);
+	for (int32_t e = node->first_edge; e != 0; e = s->edges[e].next) {
+		struct node *dependant = nodes_at(s->nodes, s->edges[e].dependant);
+		if (dependant->state == NODE_WAITING && --dependant->unmet == 0) {
+			dependant->state = NODE_READY;
+			s->nwaiting--;
+			push_ready(s, s->edges[e].dependant);
+		}
+	}
+	node->first_edge = 0;
+}
+
+void schedule_retry(struct schedule *s, size_t index)
+{
+	take_slot(s, index);
+}
+
+bool schedule_take(struct schedule *s, size_t *index)
+{
+	if (s->nready == 0 && s->nheld > 0) {
+		*index = s->held[--s->nheld];
+		return true;
+	}
+	if (s->nready == 0)
+		return false;
+	*index = pop_ready(s);
+	return true;
+}
+
+size_t schedule_ready(const struct schedule *s)
+{
+	return s->nready + s->nheld;
+}
+
+size_t schedule_running(const struct schedule *s)
+{
+	return s->nrunning;
+}
+
+size_t schedule_waiting(const struct schedule *s)
+{
+	return s->nwaiting;
+}
+
+void schedule_give_up(struct schedule *s)
+{
+	s->nwaiting--;
+}

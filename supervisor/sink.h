@@ -1,0 +1,59 @@
+/*
+ * Standard output and standard error: what is to be printed waits here until
+ * its reader takes it, so that a slow reader slows nothing but itself.
+ *
+ * An inherited descriptor is never made non-blocking, for its open file
+ * description belongs to others too. A pipe or a terminal is opened once more
+ * through /proc/self/fd, which gives a description of our own; where that is
+ * refused at most PIPE_BUF bytes are written after POLLOUT, which do not block.
+ */
+#ifndef POLLARD_SINK_H
+#define POLLARD_SINK_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sink;
+
+/* What is done to bytes on their way. */
+enum sink_filter {
+	SINK_RAW,
+	SINK_SAFE,	/* made safe for a terminal */
+};
+
+/* A sink on fd (1 or 2); spill_dir is where an unnamed file for what waits may lie. Never NULL. */
+struct sink *sink_open(int fd, const char *spill_dir);
+/* Forgets what still waits. */
+void sink_close(struct sink *s);
+
+/* Appends bytes. */
+void sink_add(struct sink *s, const void *data, size_t len);
+void sink_addf(struct sink *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * Appends a stream as one piece. With a tag each line begins with "TAG\t". A
+ * newline is added after a last line without one when `whole_lines`.
+ */
+struct sink_format {
+	enum sink_filter filter;
+	const char *tag;	/* NULL: none; copied */
+	bool whole_lines;
+};
+void sink_add_bytes(struct sink *s, const struct sink_format *f, const void *data, size_t len);
+/* The same from a file, from its beginning to its end; it is taken over and closed when it has been printed. */
+void sink_add_file(struct sink *s, const struct sink_format *f, int fd);
+/* The same, opened when its turn comes: name below dirfd, which must stay open. */
+void sink_add_path(struct sink *s, const struct sink_format *f, int dirfd, const char *name);
+
+/* Something waits. */
+bool sink_waiting(const struct sink *s);
+/* What to poll for; its fd is -1 when there is nothing to wait for. */
+struct pollfd sink_pollfd(const struct sink *s);
+/* After poll: writes what can be written without blocking; notices a reader that has gone. */
+void sink_pump(struct sink *s, short revents);
+
+/* The errno of the write that failed (EPIPE: the reader has gone); 0 while all is well. Everything is thrown away afterwards. */
+int sink_error(const struct sink *s);
+
+#endif

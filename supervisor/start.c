@@ -1,0 +1,175 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shared/clock.h"
+#include "shared/xalloc.h"
+#include "supervisor/coordinator.h"
+#include "supervisor/events.h"
+
+/* A system that refuses a process is asked again after so long, doubling. */
+#define REFUSED_FIRST_MS 50
+#define REFUSED_MAX_MS 2000
+/* Refusals in a row, with nothing of ours running that could end and make room, after which the run gives up. */
+#define REFUSALS_MAX 12
+
+void start_add(struct run *run, size_t task, unsigned level, int64_t pause_ms)
+{
+	struct starts *s = &run->starts;
+	if (s->count == s->cap) {
+		s->cap = s->cap == 0 ? 16 : s->cap * 2;
+		s->v = xreallocarray(s->v, s->cap, sizeof *s->v);
+	}
+	s->v[s->count++] = (struct start){ .task = task, .level = (uint8_t)level,
+		.not_before = pause_ms > 0 ? clock_mono_ms() + pause_ms : 0 };
+}
+
+/* Takes from the schedule, at most one task in each --delay. */
+static void take_ready(struct run *run, int64_t now)
+{
+	struct starts *s = &run->starts;
+	size_t task;
+	while (now >= s->next_at && schedule_next(run->schedule, &task)) {
+		if (nodes_at(&run->nodes, task)->task->kind == TASK_INVALID) {
+			schedule_over(run->schedule, task, false);
+			run->new_failures++;
+			run_final(run, task, RESULT_FAILED, REASON_INVALID, NULL);
+			continue;
+		}
+		start_add(run, task, 0, 0);
+		if (run->config->delay_ms > 0)
+			s->next_at = now + run->config->delay_ms;
+	}
+}
+
+void start_announce(struct run *run)
+{
+	struct starts *s = &run->starts;
+	int64_t now = clock_mono_ms();
+	if (run->phase == PHASE_TASKS && !run->stop.stopping && now >= s->refused_until)
+		take_ready(run, now);
+	for (size_t i = 0; i < s->count; i++) {
+		struct start *start = &s->v[i];
+		if (start->announced || start->not_before > now)
+			continue;
+		struct node *node = nodes_at(&run->nodes, start->task);
+		node->attempts++;
+		node->level = start->level;
+		start->announced = true;
+		record_event(&run->record,
+		    event_attempt_started(run->step, node->task, node->attempts, node->level));
+	}
+}
+
+/* Unnamed files for streams that outgrow the message; lent for one attempt. */
+static int lend_files(struct run *run, struct job *job)
+{
+	if (run->record.kept)
+		return 0;
+	job->out_fd = record_unnamed_file(&run->record);
+	if (job->out_fd < 0)
+		return -1;
+	job->err_fd = record_unnamed_file(&run->record);
+	if (job->err_fd >= 0)
+		return 0;
+	int error = errno;
+	close(job->out_fd);
+	errno = error;
+	return -1;
+}
+
+static int64_t longest(const struct job *job)
+{
+	return job->timeout_ms > 0 ? job->timeout_ms : 0;
+}
+
+static int fork_one(struct run *run, const struct start *start)
+{
+	struct node *node = nodes_at(&run->nodes, start->task);
+	struct result last;
+	bool again = node->attempts > 1;
+	if (again)
+		load_result(&run->record, node, &last);
+	struct job job;
+	launch_job(&run->launch, &job, run->step, node->task, node->attempts, again ? &last : NULL);
+	if (again)
+		result_free(&last);
+	if (lend_files(run, &job) < 0)
+		return -1;
+	if (loop_start(run->loop, &job, start->task, longest(&job)) < 0) {
+		int error = errno;
+		if (job.out_fd >= 0) {
+			close(job.out_fd);
+			close(job.err_fd);
+		}
+		errno = error;
+		return -1;
+	}
+	progress_started(&run->progress, node);
+	return 0;
+}
+
+/* No process, no descriptor, no memory: others may give some back, so the start waits; nothing is lost. */
+static void refused(struct run *run, int error, int64_t now)
+{
+	struct starts *s = &run->starts;
+	if (s->refusals++ == 0)
+		progress_line(&run->progress, "cannot start a worker: %s; going on with %zu at a time",
+		    strerror(error), loop_running(run->loop));
+	int64_t pause = REFUSED_FIRST_MS;
+	for (unsigned i = 1; i < s->refusals && pause < REFUSED_MAX_MS; i++)
+		pause *= 2;
+	s->refused_until = now + pause;
+	if (loop_running(run->loop) == 0 && s->refusals >= REFUSALS_MAX) {
+		sink_addf(run->err, "pollard: cannot start a worker: %s (tried %u times)\n", strerror(error),
+		    s->refusals);
+		stop_trouble(run, EXIT_SYSTEM);
+	}
+}
+
+void start_fork(struct run *run)
+{
+	struct starts *s = &run->starts;
+	int64_t now = clock_mono_ms();
+	size_t kept = 0;
+	bool waits = now < s->refused_until;
+	for (size_t i = 0; i < s->count; i++) {
+		struct start start = s->v[i];
+		if (!waits && start.announced) {
+			if (fork_one(run, &start) == 0) {
+				s->refusals = 0;
+				continue;
+			}
+			s->v[kept++] = start;
+			for (i++; i < s->count; i++)
+				s->v[kept++] = s->v[i];
+			s->count = kept;
+			refused(run, errno, now);
+			return;
+		}
+		s->v[kept++] = start;
+	}
+	s->count = kept;
+}
+
+int64_t start_due(const struct run *run)
+{
+	const struct starts *s = &run->starts;
+	int64_t at = INT64_MAX;
+	for (size_t i = 0; i < s->count; i++) {
+		int64_t t = s->v[i].not_before;
+		if (t < s->refused_until)
+			t = s->refused_until;
+		if (t < at)
+			at = t;
+	}
+	bool more = run->phase == PHASE_TASKS && !run->stop.stopping && schedule_ready(run->schedule) > 0 &&
+	    schedule_has_slot(run->schedule);
+	if (more && s->next_at > 0 && s->next_at < at)
+		at = s->next_at;
+	if (at == INT64_MAX)
+		return -1;
+	int64_t left = at - clock_mono_ms();
+	return left > 0 ? left : 0;
+}

@@ -1,0 +1,538 @@
+/* Gathers from the records of the journal what the Markdown state says; see state_text.c. */
+#include "supervisor/state.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/json.h"
+#include "shared/text.h"
+#include "shared/xalloc.h"
+#include "supervisor/state_data.h"
+
+static uint32_t hash_text(const char *s)
+{
+	uint32_t hash = 2166136261u;
+
+	for (; *s != '\0'; s++)
+		hash = (hash ^ (unsigned char)*s) * 16777619u;
+	return hash;
+}
+
+/* A copy, cut at STATE_TEXT_MAX characters; NULL for NULL. */
+static char *copy_cut(const char *s)
+{
+	size_t len = 0;
+	size_t chars = 0;
+
+	if (s == NULL)
+		return NULL;
+	while (s[len] != '\0') {
+		if (((unsigned char)s[len] & 0xc0) != 0x80 && chars++ == STATE_TEXT_MAX)
+			break;
+		len++;
+	}
+	struct buf copy = BUF_INIT;
+	buf_add(&copy, s, len);
+	if (s[len] != '\0')
+		buf_addstr(&copy, "…");
+	return buf_detach(&copy);
+}
+
+static void set_text(char **place, const char *text)
+{
+	free(*place);
+	*place = copy_cut(text);
+}
+
+static void set_whole(char **place, const char *text)
+{
+	free(*place);
+	*place = text == NULL ? NULL : xstrdup(text);
+}
+
+static uint64_t get_count(const cJSON *record, const char *key)
+{
+	double value = json_get_number(record, key, 0);
+
+	return value > 0 && value < 1e15 ? (uint64_t)value : 0;
+}
+
+static int64_t get_ms(const cJSON *record, const char *key)
+{
+	double seconds = json_get_number(record, key, 0);
+
+	return seconds > 0 && seconds < 1e12 ? (int64_t)(seconds * 1000 + 0.5) : 0;
+}
+
+/* The lines of a table. */
+
+static struct state_line *line_find(const struct line_table *t, const char *id, uint32_t hash)
+{
+	if (t->bucket == NULL)
+		return NULL;
+	for (uint32_t i = t->bucket[hash % STATE_BUCKETS]; i != 0; i = t->lines[i - 1].next) {
+		struct state_line *line = &t->lines[i - 1];
+
+		if (line->hash == hash && strcmp(line->id, id) == 0)
+			return line;
+	}
+	return NULL;
+}
+
+static size_t line_place(struct line_table *t)
+{
+	if (t->unused > 0) {
+		t->unused--;
+		for (size_t i = 0; i < t->count; i++)
+			if (t->lines[i].phase == LINE_UNUSED)
+				return i;
+	}
+	if (t->count == t->cap) {
+		t->cap = t->cap == 0 ? 4 : t->cap * 2;
+		t->lines = xreallocarray(t->lines, t->cap, sizeof(*t->lines));
+	}
+	return t->count++;
+}
+
+/* A new waiting line; NULL when the table is full. */
+static struct state_line *line_add(struct line_table *t, const char *id, uint32_t hash)
+{
+	if (t->unused == 0 && t->count == STATE_LISTED_MAX)
+		return NULL;
+	if (t->bucket == NULL)
+		t->bucket = xcalloc(STATE_BUCKETS, sizeof(*t->bucket));
+
+	size_t place = line_place(t);
+	struct state_line *line = &t->lines[place];
+	uint32_t *bucket = &t->bucket[hash % STATE_BUCKETS];
+	*line = (struct state_line){
+		.id = xstrdup(id),
+		.hash = hash,
+		.next = *bucket,
+		.phase = LINE_WAITING,
+	};
+	*bucket = (uint32_t)place + 1;
+	return line;
+}
+
+static void line_clear(struct state_line *line)
+{
+	free(line->id);
+	free(line->agent);
+	free(line->summary);
+	free(line->error);
+	free(line->telling);
+	*line = (struct state_line){ .phase = LINE_UNUSED };
+}
+
+static void line_remove(struct line_table *t, struct state_line *line)
+{
+	uint32_t place = (uint32_t)(line - t->lines) + 1;
+	uint32_t *link = &t->bucket[line->hash % STATE_BUCKETS];
+
+	while (*link != place)
+		link = &t->lines[*link - 1].next;
+	*link = line->next;
+	line_clear(line);
+	t->unused++;
+}
+
+static void table_clear(struct line_table *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		line_clear(&t->lines[i]);
+	free(t->lines);
+	free(t->bucket);
+}
+
+/* Attempts that were in flight will not end any more. */
+static void table_stop(struct line_table *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (t->lines[i].phase == LINE_RUNNING)
+			t->lines[i].phase = LINE_WAITING;
+}
+
+static struct state_step *step_add(struct state *s, const char *id)
+{
+	if (s->nsteps == s->cap) {
+		s->cap = s->cap == 0 ? 4 : s->cap * 2;
+		s->steps = xreallocarray(s->steps, s->cap, sizeof(*s->steps));
+	}
+	struct state_step *step = &s->steps[s->nsteps++];
+	memset(step, 0, sizeof(*step));
+	step->id = xstrdup(id);
+	return step;
+}
+
+/* The step of that id, added when it is a new one. The search begins where the last one ended. */
+static struct state_step *step_get(struct state *s, const char *id)
+{
+	for (size_t i = 0; i < s->nsteps; i++) {
+		size_t at = s->found + i < s->nsteps ? s->found + i : s->found + i - s->nsteps;
+
+		if (strcmp(s->steps[at].id, id) == 0) {
+			s->found = at;
+			return &s->steps[at];
+		}
+	}
+	s->found = s->nsteps;
+	return step_add(s, id);
+}
+
+static void step_clear(struct state_step *step)
+{
+	free(step->id);
+	free(step->title);
+	free(step->goal);
+	table_clear(&step->listed);
+	table_clear(&step->failures);
+	for (size_t i = 0; i < step->nfiles; i++)
+		free(step->files[i]);
+	for (size_t i = 0; i < STATE_RECOVERIES_MAX; i++)
+		free(step->recoveries[i]);
+	free(step->escalated);
+	free(step->outcome);
+	free(step->merged);
+}
+
+static void step_begins(struct state *s, struct state_step *step)
+{
+	size_t ordinal = (size_t)(step - s->steps) + 1;
+
+	step->begun = true;
+	step->over = false;
+	if (ordinal > s->current)
+		s->current = ordinal;
+}
+
+static struct state_line *step_find(const struct state_step *step, const char *id, uint32_t hash)
+{
+	struct state_line *line = line_find(&step->listed, id, hash);
+
+	return line != NULL ? line : line_find(&step->failures, id, hash);
+}
+
+static void add_file(struct state_step *step, const char *path)
+{
+	uint32_t hash = hash_text(path);
+
+	for (size_t i = 0; i < step->nfiles; i++)
+		if (step->file_hash[i] == hash && strcmp(step->files[i], path) == 0)
+			return;
+	if (step->nfiles == STATE_FILES_MAX) {
+		step->more_files = true;
+		return;
+	}
+	step->file_hash[step->nfiles] = hash;
+	step->files[step->nfiles++] = xstrdup(path);
+}
+
+static void add_files(struct state_step *step, const cJSON *record)
+{
+	const cJSON *file;
+
+	if (step->more_files)
+		return;
+	cJSON_ArrayForEach(file, json_get(record, "files"))
+	{
+		if (cJSON_IsString(file))
+			add_file(step, file->valuestring);
+	}
+}
+
+static bool says_something(const char *line, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (isalnum((unsigned char)line[i]) || (unsigned char)line[i] >= 0x80)
+			return true;
+	return false;
+}
+
+/* The last line that says something, or NULL: programs put what went wrong at the end. */
+static char *last_telling_line(const char *text)
+{
+	if (text == NULL)
+		return NULL;
+	for (size_t end = strlen(text); end > 0;) {
+		size_t start = end;
+
+		while (start > 0 && text[start - 1] != '\n')
+			start--;
+		if (says_something(text + start, end - start)) {
+			struct buf line = BUF_INIT;
+
+			text_summary(&line, text + start, end - start, STATE_TEXT_MAX);
+			return buf_detach(&line);
+		}
+		end = start > 0 ? start - 1 : 0;
+	}
+	return NULL;
+}
+
+/* The events, in the order of their frequency. */
+
+static void task_added(struct state_step *step, const cJSON *record, const char *id)
+{
+	step->counts.total++;
+	if (step->listed.count == STATE_LISTED_MAX)
+		return;
+
+	uint32_t hash = hash_text(id);
+	if (line_find(&step->listed, id, hash) != NULL) {
+		step->counts.total--;
+		return;
+	}
+	struct state_line *line = line_add(&step->listed, id, hash);
+	line->number = get_count(record, "number");
+	set_whole(&line->agent, json_get_string(record, "agent"));
+}
+
+static void attempt_started(struct state *s, struct state_step *step, const cJSON *record,
+    const char *id)
+{
+	step_begins(s, step);
+	step->counts.running++;
+
+	struct state_line *line = step_find(step, id, hash_text(id));
+	if (line == NULL)
+		return;
+	if (line->phase == LINE_FINISHED && step->counts.finished[line->status] > 0)
+		step->counts.finished[line->status]--;
+	line->phase = LINE_RUNNING;
+	line->attempts = (uint32_t)get_count(record, "attempt");
+}
+
+static void attempt_finished(struct state_step *step, const cJSON *record, const char *id)
+{
+	if (step->counts.running > 0)
+		step->counts.running--;
+
+	uint32_t hash = hash_text(id);
+	struct state_line *line = step_find(step, id, hash);
+	const char *status = json_get_string(record, "status");
+	bool failed = status != NULL && strcmp(status, "failed") == 0;
+
+	/* It may yet succeed, but only this record has the error. */
+	if (line == NULL && failed) {
+		line = line_add(&step->failures, id, hash);
+		if (line != NULL)
+			set_whole(&line->agent, json_get_string(record, "agent"));
+	}
+	if (line == NULL)
+		return;
+	line->phase = LINE_WAITING;
+	line->attempts = (uint32_t)get_count(record, "attempt");
+	set_text(&line->error, json_get_string(record, "error"));
+	free(line->telling);
+	line->telling = failed ? last_telling_line(json_get_string(record, "stderr")) : NULL;
+}
+
+static void line_finish(struct state_line *line, const cJSON *record, enum result_status status)
+{
+	const char *error = json_get_string(record, "error");
+
+	line->phase = LINE_FINISHED;
+	line->status = (uint8_t)status;
+	line->attempts = (uint32_t)get_count(record, "attempts");
+	set_text(&line->error, error != NULL ? error : json_get_string(record, "reason"));
+	set_text(&line->summary, json_get_string(record, "summary"));
+}
+
+static void task_finished(struct state *s, struct state_step *step, const cJSON *record,
+    const char *id)
+{
+	const char *word = json_get_string(record, "status");
+	enum result_status status;
+	uint32_t hash = hash_text(id);
+
+	if (word == NULL || !result_status_parse(word, &status))
+		return;
+	struct state_line *line = step_find(step, id, hash);
+	if (line != NULL && line->phase == LINE_FINISHED && step->counts.finished[line->status] > 0)
+		step->counts.finished[line->status]--;
+	step->counts.finished[status]++;
+	/* What never runs is no sign that the run has come to this step. */
+	if (status != RESULT_SKIPPED && status != RESULT_CANCELLED)
+		step_begins(s, step);
+	if (status == RESULT_SUCCEEDED)
+		add_files(step, record);
+
+	if (line == NULL && status == RESULT_FAILED) {
+		line = line_add(&step->failures, id, hash);
+		if (line != NULL)
+			set_whole(&line->agent, json_get_string(record, "agent"));
+	}
+	if (line == NULL)
+		return;
+	line_finish(line, record, status);
+	if (status != RESULT_FAILED && line == line_find(&step->failures, id, hash))
+		line_remove(&step->failures, line);
+}
+
+static void get_counts(struct state_counts *counts, const cJSON *record)
+{
+	counts->running = 0;
+	counts->total = 0;
+	for (int i = 0; i < RESULT_STATUS_COUNT; i++) {
+		counts->finished[i] = get_count(record, result_status_text((enum result_status)i));
+		counts->total += counts->finished[i];
+	}
+}
+
+static void step_finished(struct state *s, struct state_step *step, const cJSON *record)
+{
+	step_begins(s, step);
+	step->over = true;
+	get_counts(&step->counts, record);
+	if (get_count(record, "total") > step->counts.total)
+		step->counts.total = get_count(record, "total");
+	set_whole(&step->outcome, json_get_string(record, "outcome"));
+	set_whole(&step->merged, json_get_string(record, "merged"));
+	step->took_ms = get_ms(record, "seconds");
+	step->sequential_ms = get_ms(record, "sequential_seconds");
+}
+
+static void recovery(struct state_step *step, const cJSON *record)
+{
+	const char *text = json_get_string(record, "text");
+
+	if (text == NULL)
+		return;
+	if (step->nrecoveries < STATE_RECOVERIES_MAX) {
+		struct buf line = BUF_INIT;
+
+		buf_addf(&line, "Level %" PRIu64 ": %s", get_count(record, "level"), text);
+		set_text(&step->recoveries[step->nrecoveries], buf_str(&line));
+		buf_free(&line);
+	}
+	step->nrecoveries++;
+}
+
+static void run_started(struct state *s, const cJSON *record)
+{
+	const cJSON *item;
+
+	set_whole(&s->run, json_get_string(record, "run"));
+	set_text(&s->name, json_get_string(record, "name"));
+	set_text(&s->goal, json_get_string(record, "goal"));
+	s->jobs = get_count(record, "jobs");
+	if (cJSON_IsTrue(json_get(json_get(record, "options"), "sequential")))
+		s->jobs = 1;
+	cJSON_ArrayForEach(item, json_get(record, "steps"))
+	{
+		const char *id = json_get_string(item, "id");
+
+		if (id == NULL)
+			continue;
+		struct state_step *step = step_get(s, id);
+		set_text(&step->title, json_get_string(item, "title"));
+		set_text(&step->goal, json_get_string(item, "goal"));
+		step->expected = get_count(item, "count");
+	}
+	s->found = 0;
+}
+
+static void run_finished(struct state *s, const cJSON *record)
+{
+	s->finished = true;
+	set_whole(&s->outcome, json_get_string(record, "outcome"));
+	set_whole(&s->signal, json_get_string(record, "signal"));
+	s->exit_status = (int)get_count(record, "exit");
+	get_counts(&s->counts, record);
+}
+
+static void resumed(struct state *s)
+{
+	s->finished = false;
+	s->abandoned = false;
+	for (size_t i = 0; i < s->nsteps; i++) {
+		s->steps[i].counts.running = 0;
+		table_stop(&s->steps[i].listed);
+		table_stop(&s->steps[i].failures);
+	}
+}
+
+static void task_event(struct state *s, const char *event, const char *step_id, const cJSON *record)
+{
+	const char *id = json_get_string(record, "task");
+
+	if (id == NULL)
+		return;
+	if (strcmp(event, "task-added") == 0)
+		task_added(step_get(s, step_id), record, id);
+	else if (strcmp(event, "attempt-started") == 0)
+		attempt_started(s, step_get(s, step_id), record, id);
+	else if (strcmp(event, "attempt-finished") == 0)
+		attempt_finished(step_get(s, step_id), record, id);
+	else if (strcmp(event, "task-finished") == 0)
+		task_finished(s, step_get(s, step_id), record, id);
+}
+
+static void step_event(struct state *s, const char *event, const char *step_id, const cJSON *record)
+{
+	if (strcmp(event, "step-finished") == 0)
+		step_finished(s, step_get(s, step_id), record);
+	else if (strcmp(event, "recovery") == 0)
+		recovery(step_get(s, step_id), record);
+	else if (strcmp(event, "escalated") == 0)
+		set_text(&step_get(s, step_id)->escalated, json_get_string(record, "reason"));
+}
+
+static void run_event(struct state *s, const char *event, const cJSON *record)
+{
+	if (strcmp(event, "run-started") == 0)
+		run_started(s, record);
+	else if (strcmp(event, "run-finished") == 0)
+		run_finished(s, record);
+	else if (strcmp(event, "resumed") == 0)
+		resumed(s);
+	else if (strcmp(event, "escalated") == 0)
+		set_text(&s->escalated, json_get_string(record, "reason"));
+}
+
+struct state *state_new(void)
+{
+	return xcalloc(1, sizeof(struct state));
+}
+
+void state_event(struct state *s, const cJSON *record)
+{
+	const char *event = json_get_string(record, "event");
+
+	if (event == NULL)
+		return;
+	const char *step = json_get_string(record, "step");
+	if (step == NULL)
+		run_event(s, event, record);
+	else if (strncmp(event, "task-", 5) == 0 || strncmp(event, "attempt-", 8) == 0)
+		task_event(s, event, step, record);
+	else
+		step_event(s, event, step, record);
+}
+
+void state_abandoned(struct state *s)
+{
+	if (s->finished)
+		return;
+	resumed(s);
+	s->abandoned = true;
+}
+
+void state_free(struct state *s)
+{
+	if (s == NULL)
+		return;
+	for (size_t i = 0; i < s->nsteps; i++)
+		step_clear(&s->steps[i]);
+	free(s->steps);
+	free(s->run);
+	free(s->name);
+	free(s->goal);
+	free(s->escalated);
+	free(s->outcome);
+	free(s->signal);
+	free(s);
+}

@@ -1,0 +1,120 @@
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "shared/clock.h"
+#include "supervisor/coordinator.h"
+
+/* So many final tasks are written and printed at a time, so that memory stays small when a long list is called off. */
+#define BATCH 4096
+
+/* What has not started: cancelled by a signal, skipped by everything else. */
+static enum result_status status_for(enum reason reason)
+{
+	return reason == REASON_INTERRUPTED ? RESULT_CANCELLED : RESULT_SKIPPED;
+}
+
+static void call_off(struct run *run, size_t task)
+{
+	struct node *node = nodes_at(&run->nodes, task);
+	if (node->attempts > 0 && node->last.offset >= 0)
+		/* it failed before, and that is what is known of it */
+		run_final(run, task, RESULT_FAILED, node->reason, NULL);
+	else
+		run_final(run, task, status_for(run->stop.reason), run->stop.reason, NULL);
+	if (run->nfinals >= BATCH && record_flush(&run->record))
+		run_emit(run);
+}
+
+static void call_off_all(struct run *run)
+{
+	struct starts *s = &run->starts;
+	for (size_t i = 0; i < s->count; i++) {
+		schedule_over(run->schedule, s->v[i].task, false);
+		if (run->phase != PHASE_LADDER)
+			call_off(run, s->v[i].task);
+		else
+			/* the ladder still knows it and ends it */
+			nodes_at(&run->nodes, s->v[i].task)->state = NODE_FAILED;
+	}
+	s->count = 0;
+	for (size_t i = 0; i < run->nretryable; i++)
+		call_off(run, run->retryable[i].task);
+	run->nretryable = 0;
+	size_t task;
+	while (schedule_take(run->schedule, &task))
+		call_off(run, task);
+	for (size_t i = run->nodes.base; schedule_waiting(run->schedule) > 0 && i < run->nodes.end; i++) {
+		if (nodes_at(&run->nodes, i)->state == NODE_WAITING) {
+			schedule_give_up(run->schedule);
+			call_off(run, i);
+		}
+	}
+	intake_close(run);
+}
+
+void stop_run(struct run *run, enum reason reason, bool starts_only)
+{
+	bool first = !run->stop.stopping;
+	/* a run that only starts nothing more can still be interrupted */
+	if (!first && (!run->stop.starts_only || starts_only))
+		return;
+	run->stop.stopping = true;
+	run->stop.starts_only = starts_only;
+	run->stop.reason = reason;
+	if (!starts_only)
+		loop_stop(run->loop, false, run->config->grace_ms);
+	if (first)
+		call_off_all(run);
+}
+
+void stop_signal(struct run *run, int signal)
+{
+	if (run->stop.signal != 0) {
+		if (!run->stop.at_once) {
+			run->stop.at_once = true;
+			progress_line(&run->progress, "killing what still runs");
+			loop_stop(run->loop, true, 0);
+		}
+		return;
+	}
+	run->stop.signal = signal;
+	if (loop_running(run->loop) > 0)
+		progress_line(&run->progress, "stopping %zu running task%s (once more to kill at once)",
+		    loop_running(run->loop), loop_running(run->loop) == 1 ? "" : "s");
+	stop_run(run, REASON_INTERRUPTED, false);
+}
+
+void stop_trouble(struct run *run, int status)
+{
+	if (run->trouble == 0)
+		run->trouble = status;
+	stop_run(run, REASON_INTERRUPTED, false);
+}
+
+static void check_output(struct run *run)
+{
+	int error = sink_error(run->out);
+	if (error == 0 || run->config->output == OUTPUT_NONE || run->trouble != 0)
+		return;
+	if (error == EPIPE) {
+		if (run->stop.signal == 0)
+			stop_signal(run, SIGPIPE);
+		return;
+	}
+	/* the tasks go on: their results are in the record, and that is worth more than their print */
+	run->trouble = EXIT_IO;
+	sink_addf(run->err, "pollard: cannot write to standard output: %s%s%s\n", strerror(error),
+	    run->record.kept ? "; the results are in the record: pollard show " : "",
+	    run->record.kept ? run->record.dir.id : "");
+}
+
+void stop_check(struct run *run)
+{
+	if (run->deadline_at > 0 && !run->stop.stopping && clock_mono_ms() >= run->deadline_at &&
+	    run->phase != PHASE_OVER) {
+		progress_line(&run->progress, "the deadline has come");
+		stop_run(run, REASON_DEADLINE, false);
+	}
+	check_output(run);
+}

@@ -1,0 +1,154 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/json.h"
+#include "shared/quantity.h"
+#include "shared/text.h"
+#include "supervisor/coordinator.h"
+#include "supervisor/events.h"
+
+/* Failures that the first line names, that are listed, and whose last lines of output are shown. */
+#define NAMED_MAX 6
+#define LISTED_MAX 100
+#define TAILS_MAX 10
+#define TAIL_LINES 5
+
+static cJSON *failure(const struct run *run, size_t i)
+{
+	return journal_read(run->record.journal, run->failed[i]);
+}
+
+static const char *member(const cJSON *object, const char *key)
+{
+	const char *s = json_get_string(object, key);
+	return s != NULL ? s : "?";
+}
+
+/* "pollard: NAME PARTIAL 7/9 (ui, db)": one plain line that could be the subject of a mail. */
+static void print_verdict(struct run *run)
+{
+	static const char *const words[] = { "ALL", "PARTIAL", "NONE" };
+	const struct counts *c = &run->counts;
+	struct buf line = BUF_INIT;
+	buf_addstr(&line, "pollard: ");
+	if (run->config->name != NULL) {
+		text_safe_line(&line, run->config->name, strlen(run->config->name));
+		buf_addch(&line, ' ');
+	}
+	buf_addf(&line, "%s %llu/%llu", words[outcome_of(c)], (unsigned long long)c->succeeded,
+	    (unsigned long long)c->total);
+	for (size_t i = 0; i < run->nfailed && i < NAMED_MAX; i++) {
+		cJSON *f = failure(run, i);
+		buf_addf(&line, "%s%s", i == 0 ? " (" : ", ", safe(member(f, "task")));
+		cJSON_Delete(f);
+	}
+	if (run->nfailed > 0)
+		buf_addstr(&line, c->failed > NAMED_MAX ? ", ...)" : ")");
+	if (run->stop.signal != 0)
+		buf_addf(&line, ", interrupted by %s", signal_word(run->stop.signal));
+	else if (run->stop.stopping && run->stop.reason == REASON_DEADLINE)
+		buf_addstr(&line, ", stopped by the deadline");
+	buf_addch(&line, '\n');
+	sink_add(run->err, line.data, line.len);
+	buf_free(&line);
+}
+
+/* The last lines of what it printed, made safe, each behind a bar so that it cannot be taken for a line of ours. */
+static void add_tail(struct buf *out, const cJSON *record)
+{
+	const char *text = json_get_string(record, "stderr");
+	if (text == NULL || *text == '\0')
+		text = json_get_string(record, "stdout");
+	if (text == NULL)
+		return;
+	const char *line = text_tail(text, strlen(text), TAIL_LINES);
+	while (*line != '\0') {
+		size_t len = strcspn(line, "\n");
+		buf_addstr(out, "    | ");
+		text_safe_line(out, line, len < 500 ? len : 500);
+		buf_addch(out, '\n');
+		line += len + (line[len] == '\n');
+	}
+}
+
+static void print_failure(struct run *run, size_t i)
+{
+	cJSON *f = failure(run, i);
+	if (f == NULL)
+		return;
+	const char *error = json_get_string(f, "error");
+	double attempts = json_get_number(f, "attempt", 0);
+	struct buf out = BUF_INIT;
+	buf_addf(&out, "  %s: ", safe(member(f, "task")));
+	buf_addstr(&out, safe(error != NULL ? error : member(f, "reason")));
+	if (attempts > 1)
+		buf_addf(&out, " (after %.0f attempts)", attempts);
+	buf_addch(&out, '\n');
+	if (i < TAILS_MAX)
+		add_tail(&out, f);
+	sink_add(run->err, out.data, out.len);
+	buf_free(&out);
+	cJSON_Delete(f);
+}
+
+static void print_others(struct run *run)
+{
+	const struct counts *c = &run->counts;
+	if (c->failed > LISTED_MAX)
+		sink_addf(run->err, "  ... and %llu more that failed\n",
+		    (unsigned long long)c->failed - LISTED_MAX);
+	if (c->cancelled > 0)
+		sink_addf(run->err, "  %llu cancelled\n", (unsigned long long)c->cancelled);
+	if (c->skipped > 0)
+		sink_addf(run->err, "  %llu skipped\n", (unsigned long long)c->skipped);
+}
+
+static void print_commands(struct run *run)
+{
+	if (!run->record.kept)
+		return;
+	const char *id = run->record.dir.id;
+	if (run->nfailed > 0) {
+		cJSON *f = failure(run, 0);
+		sink_addf(run->err, "  all of it:      pollard show %s %s\n", id, safe(member(f, "task")));
+		cJSON_Delete(f);
+	}
+	sink_addf(run->err, "  the whole run:  pollard show %s\n", id);
+	sink_addf(run->err, "  what to repeat: pollard failed %s\n", id);
+}
+
+static void print_success(struct run *run, int64_t wall_ms)
+{
+	char wall[32];
+	char saved[32];
+	format_duration(wall, sizeof wall, wall_ms);
+	if (run->sequential_ms > wall_ms + 500)
+		progress_line(&run->progress, "%llu of %llu succeeded in %s (saved %s)",
+		    (unsigned long long)run->counts.succeeded, (unsigned long long)run->counts.total, wall,
+		    format_duration(saved, sizeof saved, run->sequential_ms - wall_ms));
+	else
+		progress_line(&run->progress, "%llu of %llu succeeded in %s",
+		    (unsigned long long)run->counts.succeeded, (unsigned long long)run->counts.total, wall);
+}
+
+int summary_print(struct run *run, int64_t wall_ms)
+{
+	const struct counts *c = &run->counts;
+	bool stopped = run->stop.stopping && run->stop.reason == REASON_DEADLINE;
+	int status = run->trouble != 0 ? run->trouble :
+	    (int)outcome_exit(&run->config->require, c, stopped, false);
+	if (outcome_of(c) == OUTCOME_ALL && run->stop.signal == 0 && status < EXIT_USAGE) {
+		if (status == EXIT_MET)
+			print_success(run, wall_ms);
+		else
+			sink_addf(run->err, "pollard: ALL %llu/%llu, but more were required\n",
+			    (unsigned long long)c->succeeded, (unsigned long long)c->total);
+		return status;
+	}
+	print_verdict(run);
+	for (size_t i = 0; i < run->nfailed && i < LISTED_MAX; i++)
+		print_failure(run, i);
+	print_others(run);
+	print_commands(run);
+	return status;
+}

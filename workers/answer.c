@@ -1,0 +1,508 @@
+#include "workers/answer.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shared/io.h"
+#include "shared/json.h"
+#include "shared/text.h"
+
+#define HEAD_MAX INLINE_MAX		/* of an answer, for its summary and its files */
+#define TAIL_MAX (8 * 1024)		/* of an output, for its telling line */
+#define TELLING_LINES 25
+#define LINE_LOOKED_AT 400		/* bytes of a line in which words are searched for */
+#define PATH_LEN_MAX 1024
+#define CANDIDATES_MAX 2000		/* words that are looked for in the file system */
+
+struct span {
+	const char *data;
+	size_t len;
+};
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static struct span trim(const char *text, size_t len)
+{
+	while (len > 0 && is_space(text[0])) {
+		text++;
+		len--;
+	}
+	while (len > 0 && is_space(text[len - 1]))
+		len--;
+	return (struct span){ text, len };
+}
+
+/* Bytes of a stream from offset; a copy goes to `hold` when they are in a file. */
+static struct span stream_part(const struct stream *s, int file, uint64_t offset, size_t max,
+    struct buf *hold)
+{
+	ssize_t n;
+
+	if (!s->spilled) {
+		size_t skip = offset < s->data.len ? (size_t)offset : s->data.len;
+		size_t len = s->data.len - skip;
+
+		return (struct span){ buf_str(&s->data) + skip, len < max ? len : max };
+	}
+	n = pread_all(file, buf_reserve(hold, max), max, (off_t)offset);
+	hold->len = n > 0 ? (size_t)n : 0;
+	return (struct span){ buf_str(hold), hold->len };
+}
+
+static struct span stream_head(const struct stream *s, int file, size_t max, struct buf *hold)
+{
+	return stream_part(s, file, 0, max, hold);
+}
+
+static struct span stream_tail(const struct stream *s, int file, size_t max, struct buf *hold)
+{
+	struct stat st;
+	uint64_t size = s->data.len;
+
+	if (s->spilled)
+		size = fstat(file, &st) == 0 ? (uint64_t)st.st_size : 0;
+	return stream_part(s, file, size > max ? size - max : 0, max, hold);
+}
+
+void answer_minify(struct buf *out, const char *json, size_t len)
+{
+	bool in_string = false;
+
+	for (size_t i = 0; i < len; i++) {
+		if (!in_string && is_space(json[i]))
+			continue;
+		buf_addch(out, json[i]);
+		if (in_string && json[i] == '\\' && i + 1 < len)
+			buf_addch(out, json[++i]);
+		else if (json[i] == '"')
+			in_string = !in_string;
+	}
+}
+
+/* Where the line after this one begins; the end when there is none. */
+static const char *next_line(const char *line, const char *end)
+{
+	const char *newline = memchr(line, '\n', (size_t)(end - line));
+
+	return newline != NULL ? newline + 1 : end;
+}
+
+/* Whether the line opens a block that can hold JSON: ``` alone, or with "json" behind it. */
+static bool opens_json(const char *line, const char *end)
+{
+	struct span info = trim(line + 3, (size_t)(next_line(line, end) - line) - 3);
+
+	return info.len == 0 || (info.len == 4 && strncasecmp(info.data, "json", 4) == 0);
+}
+
+static struct span last_fenced_object(const char *text, size_t len)
+{
+	const char *end = text + len, *line, *opened = NULL;
+	struct span found = { text, 0 };
+	bool json = false;
+
+	for (line = text; line < end; line = next_line(line, end)) {
+		struct span block;
+
+		if (end - line < 3 || strncmp(line, "```", 3) != 0)
+			continue;
+		if (opened == NULL) {
+			opened = next_line(line, end);
+			json = opens_json(line, end);
+			continue;
+		}
+		block = trim(opened, (size_t)(line - opened));
+		if (json && block.len > 0 && block.data[0] == '{')
+			found = block;
+		opened = NULL;
+	}
+	return found;
+}
+
+size_t answer_find_object(const char *text, size_t len, const char **object)
+{
+	struct span whole = trim(text, len);
+
+	if (whole.len > 0 && whole.data[0] != '{')
+		whole = last_fenced_object(whole.data, whole.len);
+	*object = whole.data;
+	return whole.len;
+}
+
+/* Puts the text into r->structured when it is one JSON object. NULL, or what is wrong (perhaps in `hold`). */
+static const char *take_structured(struct result *r, const char *text, size_t len, struct buf *hold,
+    cJSON **object)
+{
+	struct buf line = BUF_INIT;
+	struct json_error error;
+
+	*object = json_parse(text, len, &error);
+	if (*object == NULL) {
+		buf_addf(hold, "%s at byte %zu", error.message, error.offset + 1);
+		return buf_str(hold);
+	}
+	if (!cJSON_IsObject(*object)) {
+		cJSON_Delete(*object);
+		*object = NULL;
+		return "it is JSON, but no object";
+	}
+	answer_minify(&line, text, len);
+	r->structured = buf_detach(&line);
+	return NULL;
+}
+
+static void add_warning(struct result *r, const char *what, const char *why)
+{
+	struct buf text = BUF_INIT;
+
+	if (r->warning != NULL) {
+		buf_addstr(&text, r->warning);
+		buf_addstr(&text, "; ");
+		free(r->warning);
+	}
+	buf_addstr(&text, what);
+	buf_addstr(&text, why);
+	r->warning = buf_detach(&text);
+}
+
+static void fail(struct result *r, enum reason reason, const char *what, const char *why)
+{
+	r->status = RESULT_FAILED;
+	r->reason = reason;
+	result_set_error(r, "%s%s", what, why);
+}
+
+/* What came over POLLARD_RESULT_FD. */
+static cJSON *read_given_result(struct result *r, const struct answer_source *source,
+    bool must_be_good)
+{
+	static const char what[] = "the result on file descriptor 3 is not usable: ";
+	struct span text = trim(buf_str(&source->structured), source->structured.len);
+	struct buf hold = BUF_INIT;
+	cJSON *object = NULL;
+	const char *why = "it is longer than 1 MiB";
+
+	if (text.len == 0)
+		return NULL;
+	if (!source->structured_cut)
+		why = take_structured(r, text.data, text.len, &hold, &object);
+	if (why != NULL && must_be_good && r->status == RESULT_SUCCEEDED)
+		fail(r, REASON_OUTPUT, what, why);
+	else if (why != NULL)
+		add_warning(r, what, why);
+	buf_free(&hold);
+	return object;
+}
+
+/* The answer itself is the JSON object that was asked for. */
+static cJSON *read_answer_result(struct result *r, const struct answer_source *source)
+{
+	static const char what[] = "the answer is not the JSON object asked for: ";
+	struct buf hold = BUF_INIT, complaint = BUF_INIT;
+	struct span text = stream_head(&r->out, source->out_file, STRUCTURED_MAX + 1, &hold);
+	const char *object_text, *why;
+	cJSON *object = NULL;
+	size_t len;
+
+	len = answer_find_object(text.data, text.len, &object_text);
+	if (text.len > STRUCTURED_MAX)
+		why = "it is longer than 1 MiB";
+	else if (trim(text.data, text.len).len == 0)
+		why = "it is empty";
+	else if (len == 0)
+		why = "it is text without an object in it";
+	else
+		why = take_structured(r, object_text, len, &complaint, &object);
+	if (why != NULL)
+		fail(r, REASON_OUTPUT, what, why);
+	buf_free(&complaint);
+	buf_free(&hold);
+	return object;
+}
+
+static cJSON *read_structured(const struct job *job, struct result *r,
+    const struct answer_source *source)
+{
+	cJSON *object = read_given_result(r, source, job->want_json);
+
+	if (object == NULL && job->want_json && r->status == RESULT_SUCCEEDED)
+		object = read_answer_result(r, source);
+	return object;
+}
+
+/* Lines that stand at the end of an error output and tell nothing. */
+static bool is_noise(struct span line)
+{
+	static const char *const beginnings[] = {
+		"at ", "File \"", "Node.js v", "make: *** ", "make[", "gmake", "Traceback (most",
+		"npm ERR! A complete log", "npm error A complete log", "exit status ", "goroutine ",
+		"For more information", "note: ", "^", "~",
+	};
+
+	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
+		size_t len = strlen(beginnings[i]);
+
+		if (line.len >= len && strncmp(line.data, beginnings[i], len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool has_word(struct span line, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (size_t i = 0; i + len <= line.len; i++)
+		if (strncasecmp(line.data + i, word, len) == 0)
+			return true;
+	return false;
+}
+
+static bool tells_of_failure(struct span line)
+{
+	static const char *const words[] = {
+		"error", "fatal", "fail", "panic", "exception", "cannot", "can't", "could not",
+		"couldn't", "not found", "no such", "denied", "refused", "unable", "invalid",
+		"unknown", "missing", "not permitted", "unreachable", "timed out", "killed",
+		"aborted", "no space left", "out of memory", "not allowed", "must ",
+	};
+
+	if (line.len > LINE_LOOKED_AT)
+		line.len = LINE_LOOKED_AT;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (has_word(line, words[i]))
+			return true;
+	return false;
+}
+
+static bool says_something(struct span line)
+{
+	for (size_t i = 0; i < line.len; i++)
+		if (isalnum((unsigned char)line.data[i]) || (unsigned char)line.data[i] >= 0x80)
+			return true;
+	return false;
+}
+
+/*
+ * What a person wants to read after "exit 1: ". The last line is often it (a Python exception, a shell's complaint), but a
+ * stack, a `make: ***` or a "see the log" may stand behind it: so the last of the last lines that has a word of
+ * failure in it, else the last one that says anything.
+ */
+size_t answer_telling_line(const char *text, size_t len, const char **line)
+{
+	struct span plain = { text, 0 }, noise = { text, 0 };
+	const char *end = text + len;
+	unsigned lines = 0;
+
+	while (end > text && lines < TELLING_LINES) {
+		const char *newline = memrchr(text, '\n', (size_t)(end - text));
+		const char *start = newline != NULL ? newline + 1 : text;
+		struct span here = trim(start, (size_t)(end - start));
+
+		end = newline != NULL ? newline : text;
+		if (!says_something(here))
+			continue;
+		lines++;
+		if (is_noise(here)) {
+			if (noise.len == 0)
+				noise = here;
+			continue;
+		}
+		if (tells_of_failure(here)) {
+			*line = here.data;
+			return here.len;
+		}
+		if (plain.len == 0)
+			plain = here;
+	}
+	if (plain.len == 0)
+		plain = noise;
+	*line = plain.data;
+	return plain.len;
+}
+
+static bool summarize(struct result *r, const char *text, size_t len)
+{
+	struct buf summary = BUF_INIT;
+
+	text_summary(&summary, text, len, SUMMARY_MAX);
+	if (summary.len == 0) {
+		buf_free(&summary);
+		return false;
+	}
+	free(r->summary);
+	r->summary = buf_detach(&summary);
+	return true;
+}
+
+static bool summarize_telling(struct result *r, const struct stream *s, int file)
+{
+	struct buf hold = BUF_INIT;
+	struct span tail = stream_tail(s, file, TAIL_MAX, &hold);
+	const char *line;
+	size_t len = answer_telling_line(tail.data, tail.len, &line);
+	bool found = summarize(r, line, len);
+
+	buf_free(&hold);
+	return found;
+}
+
+static void read_summary(struct result *r, const struct answer_source *source, struct span head,
+    const cJSON *object)
+{
+	const char *given = object != NULL ? json_get_string(object, "summary") : NULL;
+
+	if (given != NULL && summarize(r, given, strlen(given)))
+		return;
+	if (r->status == RESULT_SUCCEEDED)
+		summarize(r, head.data, head.len);
+	else if (!summarize_telling(r, &r->err, source->err_file))
+		summarize_telling(r, &r->out, source->out_file);
+}
+
+static bool is_path_byte(char c)
+{
+	/* What stands around names in prose and Markdown. */
+	return (unsigned char)c > ' ' && strchr("\"'`()[]{}<>|,;*", c) == NULL && c != 0x7f;
+}
+
+/* Removes what is not part of a name: ":12:5" behind it, "./" before it, the end of a sentence. */
+static struct span clean_path(struct span word)
+{
+	const char *colon;
+
+	while (word.len > 0 && strchr(".:!?", word.data[word.len - 1]) != NULL)
+		word.len--;
+	colon = memchr(word.data, ':', word.len);
+	if (colon != NULL && colon > word.data)
+		word.len = (size_t)(colon - word.data);
+	while (word.len > 2 && word.data[0] == '.' && word.data[1] == '/') {
+		word.data += 2;
+		word.len -= 2;
+	}
+	return word;
+}
+
+static bool looks_like_path(struct span word)
+{
+	if (word.len < 2 || word.len > PATH_LEN_MAX)
+		return false;
+	return memchr(word.data, '/', word.len) != NULL || memchr(word.data, '.', word.len) != NULL;
+}
+
+static bool has_dot_dot(const char *path)
+{
+	const char *at = path;
+
+	for (; (at = strstr(at, "..")) != NULL; at += 2)
+		if ((at == path || at[-1] == '/') && (at[2] == '/' || at[2] == '\0'))
+			return true;
+	return false;
+}
+
+static bool has_file(const struct result *r, const char *path)
+{
+	for (size_t i = 0; i < r->nfiles; i++)
+		if (strcmp(r->files[i], path) == 0)
+			return true;
+	return false;
+}
+
+/* Where to look for files, and what absolute names begin with when they are below it. */
+struct place {
+	int fd;
+	char path[PATH_LEN_MAX];	/* "" when it is not known */
+};
+
+static const char *below(const struct place *place, const char *path)
+{
+	size_t len = strlen(place->path);
+
+	if (*path != '/')
+		return path;
+	if (len == 0 || strncmp(path, place->path, len) != 0 || path[len] != '/')
+		return NULL;
+	return path + len + 1;
+}
+
+static void try_file(struct result *r, const struct place *place, struct span word)
+{
+	char name[PATH_LEN_MAX + 1];
+	const char *path;
+	struct stat st;
+
+	memcpy(name, word.data, word.len);
+	name[word.len] = '\0';
+	path = below(place, name);
+	if (path == NULL || *path == '\0' || has_dot_dot(path) || has_file(r, path) ||
+	    !utf8_valid(path, strlen(path)))
+		return;
+	if (fstatat(place->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+		result_add_file(r, path);
+}
+
+void answer_find_files(struct result *r, const char *text, size_t len, const char *cwd)
+{
+	struct place place = { open(cwd != NULL ? cwd : ".", O_PATH | O_DIRECTORY | O_CLOEXEC), "" };
+	const char *end = text + len;
+	unsigned tried = 0;
+
+	if (place.fd < 0)
+		return;
+	if (cwd != NULL && *cwd == '/' && strlen(cwd) < sizeof(place.path))
+		memcpy(place.path, cwd, strlen(cwd) + 1);
+	else if (cwd != NULL || getcwd(place.path, sizeof(place.path)) == NULL)
+		place.path[0] = '\0';
+	while (text < end && r->nfiles < FILES_MAX && tried < CANDIDATES_MAX) {
+		struct span word = { text, 0 };
+
+		while (text < end && is_path_byte(*text))
+			text++;
+		word.len = (size_t)(text - word.data);
+		text++;
+		word = clean_path(word);
+		if (!looks_like_path(word))
+			continue;
+		try_file(r, &place, word);
+		tried++;
+	}
+	close(place.fd);
+}
+
+static bool add_given_files(struct result *r, const cJSON *object)
+{
+	const cJSON *files = object != NULL ? json_get(object, "files") : NULL;
+	const cJSON *file;
+
+	if (!cJSON_IsArray(files))
+		return false;
+	cJSON_ArrayForEach(file, files)
+		if (cJSON_IsString(file) && *file->valuestring != '\0' &&
+		    !has_file(r, file->valuestring))
+			result_add_file(r, file->valuestring);
+	return true;
+}
+
+void answer_read(const struct job *job, struct result *r, const struct answer_source *source)
+{
+	struct buf hold = BUF_INIT;
+	struct span head = stream_head(&r->out, source->out_file, HEAD_MAX, &hold);
+	cJSON *object = read_structured(job, r, source);
+
+	if (job->kind == JOB_AGENT && r->status == RESULT_SUCCEEDED && object == NULL &&
+	    trim(head.data, head.len).len == 0)
+		fail(r, REASON_AGENT, "empty answer", "");
+	read_summary(r, source, head, object);
+	if (!add_given_files(r, object) && job->kind == JOB_AGENT)
+		answer_find_files(r, head.data, head.len, job->cwd);
+	cJSON_Delete(object);
+	buf_free(&hold);
+}
