@@ -1,0 +1,128 @@
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "workers/invocation.h"
+
+Suite *invocation_suite(void);
+
+static struct job job;
+
+static void setup(void)
+{
+	job = (struct job){ .kind = JOB_COMMAND, .run = "r", .step = "1", .task = "t", .attempt = 2 };
+}
+
+static void check_words(const char *const *words, const char *const *expected)
+{
+	size_t i;
+
+	for (i = 0; expected[i] != NULL; i++) {
+		ck_assert_ptr_nonnull(words[i]);
+		ck_assert_str_eq(words[i], expected[i]);
+	}
+	ck_assert_ptr_null(words[i]);
+}
+
+START_TEST(argument_replaces_every_brace)
+{
+	const char *argv[] = { "cp", "{}", "{}.bak-{}", "{#}", "{x}", NULL };
+
+	job.argv = argv;
+	job.argument = "a {} $b";
+	job.number = 12;
+	check_words(invocation_of_command(&job),
+	    (const char *[]){ "cp", "a {} $b", "a {} $b.bak-a {} $b", "12", "{x}", NULL });
+}
+END_TEST
+
+START_TEST(argument_is_appended)
+{
+	const char *argv[] = { "echo", "{#}", NULL };
+
+	job.argv = argv;
+	job.argument = "last";
+	job.number = 1;
+	check_words(invocation_of_command(&job), (const char *[]){ "echo", "1", "last", NULL });
+}
+END_TEST
+
+START_TEST(nothing_is_replaced_without_an_argument)
+{
+	const char *argv[] = { "find", "-exec", "ls", "{}", "{#}", NULL };
+
+	job.argv = argv;
+	check_words(invocation_of_command(&job), argv);
+}
+END_TEST
+
+START_TEST(placeholders_of_agents)
+{
+	const char *argv[] = { "a", "--m={model}", "{task}{model}", "{unknown}", "{}", NULL };
+	struct placeholder set[] = { { "{model}", "{task}" }, { "{task}", "id" } };
+
+	job.argv = argv;
+	job.argument = "never";
+	check_words(invocation_of_agent(&job, set, 2),
+	    (const char *[]){ "a", "--m={task}", "id{task}", "{unknown}", "{}", NULL });
+}
+END_TEST
+
+static unsigned count_of(const char *const *environment, const char *name)
+{
+	unsigned count = 0;
+
+	for (; *environment != NULL; environment++)
+		if (strncmp(*environment, name, strlen(name)) == 0 &&
+		    (*environment)[strlen(name)] == '=')
+			count++;
+	return count;
+}
+
+START_TEST(environment)
+{
+	struct job_env added[] = { { "PATH", "/task/bin" }, { "EMPTY", "" }, { "POLLARD_TASK", "lie" } };
+	const char *const *e;
+
+	setenv("PATH", "/usr/bin", 1);
+	setenv("PATHS", "other", 1);
+	setenv("POLLARD_AGENT", "of a run around this one", 1);
+	setenv("POLLARD_LAST_ERROR", "too", 1);
+	setenv("POLLARD_JOBS", "3", 1);
+	setenv("TRACEPARENT", "old", 1);
+	job.env = added;
+	job.nenv = 3;
+	job.traceparent = "new";
+	e = (const char *const *)invocation_environment(&job);
+	ck_assert_str_eq(environment_get(e, "PATH"), "/task/bin");
+	ck_assert_uint_eq(count_of(e, "PATH"), 1);
+	ck_assert_str_eq(environment_get(e, "PATHS"), "other");
+	ck_assert_str_eq(environment_get(e, "EMPTY"), "");
+	ck_assert_str_eq(environment_get(e, "POLLARD_RUN"), "r");
+	ck_assert_str_eq(environment_get(e, "POLLARD_STEP"), "1");
+	ck_assert_str_eq(environment_get(e, "POLLARD_TASK"), "t");
+	ck_assert_uint_eq(count_of(e, "POLLARD_TASK"), 1);
+	ck_assert_str_eq(environment_get(e, "POLLARD_ATTEMPT"), "2");
+	ck_assert_str_eq(environment_get(e, "POLLARD_RESULT_FD"), "3");
+	ck_assert_str_eq(environment_get(e, "POLLARD_JOBS"), "3");
+	ck_assert_str_eq(environment_get(e, "TRACEPARENT"), "new");
+	ck_assert_uint_eq(count_of(e, "TRACEPARENT"), 1);
+	ck_assert_ptr_null(environment_get(e, "POLLARD_AGENT"));
+	ck_assert_ptr_null(environment_get(e, "POLLARD_LAST_ERROR"));
+}
+END_TEST
+
+Suite *invocation_suite(void)
+{
+	Suite *suite = suite_create("invocation");
+	TCase *tc = tcase_create("invocation");
+
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_test(tc, argument_replaces_every_brace);
+	tcase_add_test(tc, argument_is_appended);
+	tcase_add_test(tc, nothing_is_replaced_without_an_argument);
+	tcase_add_test(tc, placeholders_of_agents);
+	tcase_add_test(tc, environment);
+	suite_add_tcase(suite, tc);
+	return suite;
+}
