@@ -202,7 +202,8 @@ static int create_temp(int dirfd, const char *directory, char *temp, size_t size
 
 static int fill_and_close(int fd, const void *data, size_t len, bool sync)
 {
-	if (write_all(fd, data, len) < 0 || (sync && sync_fd(fd) < 0)) {
+	/* a umask may have taken even the owner's rights */
+	if (fchmod(fd, 0600) < 0 || write_all(fd, data, len) < 0 || (sync && sync_fd(fd) < 0)) {
 		close_keeping_errno(fd);
 		return -1;
 	}

@@ -119,7 +119,7 @@ static void print_number(struct buf *out, double value)
 		buf_addstr(out, "null");
 		return;
 	}
-	if (value == floor(value) && fabs(value) <= INTEGER_MAX) {
+	if (value >= -INTEGER_MAX && value <= INTEGER_MAX && value == (double)(int64_t)value) {
 		buf_addf(out, "%.0f", value);
 		return;
 	}

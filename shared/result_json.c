@@ -124,7 +124,7 @@ static bool get_integer(const cJSON *object, const char *key, int64_t min, int64
 {
 	double value = json_get_number(object, key, NAN);
 
-	if (!isfinite(value) || value != floor(value) || value < (double)min || value > (double)max)
+	if (!(value >= (double)min && value <= (double)max) || value != (double)(int64_t)value)
 		return false;
 	*out = (int64_t)value;
 	return true;
@@ -136,7 +136,7 @@ static bool get_seconds(const cJSON *object, const char *key, int64_t *ms)
 
 	if (!isfinite(value) || value < 0 || value > (double)TIME_MAX_MS / 1000.0)
 		return false;
-	*ms = llround(value * 1000.0);
+	*ms = (int64_t)(value * 1000.0 + 0.5);
 	return true;
 }
 

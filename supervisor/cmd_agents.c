@@ -18,6 +18,7 @@
 #include "supervisor/agents.h"
 
 #define DEFAULT_WIDTH 80
+#define NO_WIDTH ((size_t)1 << 24)
 #define GAP 2
 #define HOW_SHARE 5 /* a command line in the table gets one column of so many */
 #define WHERE_MIN 16
@@ -39,10 +40,10 @@ static size_t terminal_width(void)
 {
 	struct winsize size;
 
-	/* fails when it is no terminal */
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-		return size.ws_col;
-	return DEFAULT_WIDTH;
+	/* fails when it is no terminal: grep and the like want whole paths */
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
+		return NO_WIDTH;
+	return size.ws_col > 0 ? size.ws_col : DEFAULT_WIDTH;
 }
 
 /* The columns that the first character takes, and in *bytes its length. A bad byte takes one. */

@@ -124,6 +124,11 @@ int cmd_clean(const struct config *config)
 
 	if (root == NULL)
 		return EXIT_NOINPUT;
+	int refused = reading_listed(root);
+	if (refused != 0) {
+		free(root);
+		return refused;
+	}
 	char **ids = rundir_list(root, &count);
 	struct run_info *runs = xcalloc(count + 1, sizeof(*runs));
 

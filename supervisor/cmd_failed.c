@@ -162,7 +162,13 @@ static bool needs_nothing_more(const cJSON *record)
 	return strcmp(status, "skipped") == 0 && reason != NULL && strcmp(reason, "when") == 0;
 }
 
-static void gather_record(struct done *d, const cJSON *record, char *end)
+/* How the records of the run were read, as run-started has it. */
+struct form {
+	char end;     /* of a record */
+	bool objects; /* a record may be a task object */
+};
+
+static void gather_record(struct done *d, const cJSON *record, struct form *form)
 {
 	const char *event = json_get_string(record, "event");
 	const char *step = json_get_string(record, "step");
@@ -171,7 +177,11 @@ static void gather_record(struct done *d, const cJSON *record, char *end)
 	if (event == NULL)
 		return;
 	if (strcmp(event, "run-started") == 0) {
-		*end = cJSON_IsTrue(json_get(json_get(record, "options"), "nul")) ? '\0' : '\n';
+		const cJSON *options = json_get(record, "options");
+		const char *input = json_get_string(options, "input");
+
+		form->end = cJSON_IsTrue(json_get(options, "nul")) ? '\0' : '\n';
+		form->objects = input != NULL && strcmp(input, "auto") == 0;
 		return;
 	}
 	if (step == NULL || id == NULL)
@@ -189,16 +199,50 @@ static void gather_record(struct done *d, const cJSON *record, char *end)
 }
 
 static int gather(struct journal_reader *reader, const struct rundir *dir, struct done *d,
-    char *end)
+    struct form *form)
 {
 	const cJSON *record;
 
 	while ((record = journal_reader_next(reader)) != NULL)
-		gather_record(d, record, end);
+		gather_record(d, record, form);
 	return reading_check(reader, dir);
 }
 
-static void print_record(const struct done *d, const cJSON *record, char end)
+/* Takes the needs away that are met already. True when there was one. */
+static bool drop_met_needs(const struct done *d, const char *step, cJSON *task)
+{
+	cJSON *needs = cJSON_GetObjectItemCaseSensitive(task, "needs");
+	cJSON *need = needs != NULL ? needs->child : NULL;
+	bool dropped = false;
+
+	while (need != NULL) {
+		cJSON *next = need->next;
+
+		if (cJSON_IsString(need) && is_done(d, step, need->valuestring)) {
+			cJSON_Delete(cJSON_DetachItemViaPointer(needs, need));
+			dropped = true;
+		}
+		need = next;
+	}
+	if (dropped && needs->child == NULL)
+		cJSON_DeleteItemFromObjectCaseSensitive(task, "needs");
+	return dropped;
+}
+
+/* A task whose needs are not in the new list would be refused there: what succeeded is not in it. */
+static void free_of_met_needs(const struct done *d, const char *step, struct buf *bytes)
+{
+	struct json_error error;
+	cJSON *task = json_parse(buf_str(bytes), bytes->len, &error);
+
+	if (cJSON_IsObject(task) && drop_met_needs(d, step, task)) {
+		buf_reset(bytes);
+		json_print(bytes, task);
+	}
+	cJSON_Delete(task);
+}
+
+static void print_record(const struct done *d, const cJSON *record, const struct form *form)
 {
 	const char *event = json_get_string(record, "event");
 	const char *step = json_get_string(record, "step");
@@ -208,14 +252,16 @@ static void print_record(const struct done *d, const cJSON *record, char end)
 	if (event == NULL || strcmp(event, "task-added") != 0 || step == NULL || id == NULL)
 		return;
 	if (!is_done(d, step, id) && json_get_bytes(record, "record", &bytes)) {
+		if (form->objects)
+			free_of_met_needs(d, step, &bytes);
 		fwrite(buf_str(&bytes), 1, bytes.len, stdout);
-		putchar(end);
+		putchar(form->end);
 	}
 	buf_free(&bytes);
 }
 
 /* The second pass may see more tasks than the first: those have no result yet. */
-static int print(const struct rundir *dir, const struct done *d, char end)
+static int print(const struct rundir *dir, const struct done *d, const struct form *form)
 {
 	struct journal_reader *reader = journal_reader_open(dir->fd);
 	const cJSON *record;
@@ -225,7 +271,7 @@ static int print(const struct rundir *dir, const struct done *d, char end)
 		return EXIT_IO;
 	}
 	while (!ferror(stdout) && (record = journal_reader_next(reader)) != NULL)
-		print_record(d, record, end);
+		print_record(d, record, form);
 	int status = reading_check(reader, dir);
 	journal_reader_free(reader);
 	return status;
@@ -236,19 +282,19 @@ int cmd_failed(const struct config *config)
 	struct rundir dir;
 	struct journal_reader *reader;
 	struct done done = { .keys = BUF_INIT };
-	char end = '\n';
+	struct form form = { .end = '\n' };
 	int status = reading_open(config, &dir, &reader);
 
 	if (status != 0)
 		return status;
 	bool locked = reading_locked(dir.fd);
-	status = gather(reader, &dir, &done, &end);
+	status = gather(reader, &dir, &done, &form);
 	journal_reader_free(reader);
 	if (status == 0 && locked)
 		warnx("run '%s' is still going on: what has no result yet is among these",
 		    safe(dir.id));
 	if (status == 0)
-		status = print(&dir, &done, end);
+		status = print(&dir, &done, &form);
 	done_free(&done);
 	rundir_close(&dir);
 

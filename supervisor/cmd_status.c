@@ -133,6 +133,11 @@ int cmd_status(const struct config *config)
 
 	if (root == NULL)
 		return EXIT_NOINPUT;
+	int refused = reading_listed(root);
+	if (refused != 0) {
+		free(root);
+		return refused;
+	}
 	char **ids = rundir_list(root, &count);
 	size_t oldest = count > SHOWN_MAX ? count - SHOWN_MAX : 0;
 

@@ -42,6 +42,7 @@ struct starts {
 	int64_t next_at;	/* --delay: not before this time */
 	int64_t refused_until;	/* the system refused a fork: not before this time */
 	unsigned refusals;	/* in a row */
+	size_t least;		/* fewest attempts that ran when a start was refused, as was told; 0: none was */
 };
 
 /* A task that became final in this turn; `attempt` holds its result, or is NULL. */
@@ -113,6 +114,7 @@ struct run {
 	/* --stream */
 	struct input *input;		/* NULL: all was read beforehand, or the end has come */
 	int input_fd;
+	bool input_hungry;		/* what was read has no complete record left */
 	struct idset ids;		/* explicit ids that needs may point to */
 	unsigned char *succeeded;	/* one a task; only with needs */
 	size_t succeeded_cap;

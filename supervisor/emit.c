@@ -80,7 +80,9 @@ static void emit_text(struct emit *e, const struct node *node, const struct resu
 {
 	const struct task *task = node->task;
 	const char *tag = e->config->tag ? task->id : NULL;
-	struct sink_format format = { .filter = SINK_RAW, .tag = tag, .whole_lines = tag != NULL };
+	/* an answer is text, whether its last line was ended or not; what a command wrote is bytes */
+	struct sink_format format = { .filter = SINK_RAW, .tag = tag,
+		.whole_lines = tag != NULL || task->agent != NULL };
 	struct buf name = BUF_INIT;
 	if (r->has_text) {
 		sink_add_bytes(e->out, &format, r->text.data, r->text.len);
@@ -195,8 +197,20 @@ void emit_live(struct emit *e, const struct task *task, bool is_err, const char 
 	const char *tag = e->config->tag ? task->id : NULL;
 	if (is_err && task->agent != NULL)
 		return;
-	struct sink_format format = { .filter = is_err ? SINK_SAFE : SINK_RAW, .tag = tag };
-	sink_add_bytes(is_err ? e->err : e->out, &format, data, len);
+	struct sink_stream **live = is_err ? &e->live_err : &e->live_out;
+	if (*live == NULL) {
+		struct sink_format format = { .filter = is_err ? SINK_SAFE : SINK_RAW, .tag = tag,
+			.whole_lines = is_err || tag != NULL || task->agent != NULL };
+		*live = sink_stream_open(is_err ? e->err : e->out, &format);
+	}
+	sink_stream_add(*live, data, len);
+}
+
+void emit_live_end(struct emit *e)
+{
+	sink_stream_close(e->live_out);
+	sink_stream_close(e->live_err);
+	e->live_out = e->live_err = NULL;
 }
 
 void emit_summary(struct emit *e, const struct counts *counts, int64_t wall_ms, int64_t sequential_ms)
@@ -220,6 +234,7 @@ void emit_free(struct emit *e)
 {
 	while (e->nlent > 0)
 		close_lent(e, &e->lent[0]);
+	emit_live_end(e);
 	free(e->lent);
 	e->lent = NULL;
 }

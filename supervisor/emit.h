@@ -33,6 +33,8 @@ struct emit {
 	size_t next;		/* -k: the first task that has not been printed */
 	struct lent *lent;
 	size_t nlent;
+	struct sink_stream *live_out;	/* what has come so far of the attempt that runs (--sequential); NULL */
+	struct sink_stream *live_err;
 };
 
 /* Keeps the unnamed files of an attempt until its task is printed or attempted again; takes them (-1: none). */
@@ -47,8 +49,9 @@ void emit_final(struct emit *e, size_t task, const struct result *result);
 /* -k: the task that results are waiting for; false when none waits. */
 bool emit_blocked(const struct emit *e, size_t *task);
 
-/* A live piece of output (--sequential). */
+/* A live piece of output (--sequential), and the end of the attempt that it came from. */
 void emit_live(struct emit *e, const struct task *task, bool is_err, const char *data, size_t len);
+void emit_live_end(struct emit *e);
 
 /* -o json: the last line. -o merged: the merged result, a file that is taken over; -1: none. */
 void emit_summary(struct emit *e, const struct counts *counts, int64_t wall_ms, int64_t sequential_ms);

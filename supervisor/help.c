@@ -22,7 +22,12 @@ static const char *const group_titles[GROUP_COUNT] = {
 };
 
 static const char *const topic_names[] = {
-	"input", "exit", "signals", "agents", "record", "recovery",
+	"input",
+	"exit",
+	"signals",
+	"agents",
+	"record",
+	"recovery",
 };
 
 /* Topics, each at most one screen of 24 lines. */
@@ -38,7 +43,7 @@ static const char *const topic_texts[] = {
 	"                         {\"id\": \"db\", \"run\": [\"make\", \"db\"]}\n"
 	"                       any other is AGENT: PROMPT, AGENT -> PROMPT,\n"
 	"                       -> AGENT (PROMPT) or Task tool -> AGENT (PROMPT), where\n"
-	"                       -> may be an arrow; 'Step N: TITLE' begins a step\n"
+	"                       -> may be an arrow; notes around them are passed over\n"
 	"\n"
 	"Keys of a task object: id, agent and prompt, or run (a string for sh -c, or an\n"
 	"array); needs, reads, writes, cwd, env, stdin, timeout, idle_timeout, retries,\n"
@@ -54,7 +59,6 @@ static const char *const topic_texts[] = {
 	"    0  the requirement was met (all, unless --require says otherwise)\n"
 	"    1  partial: some tasks succeeded, and that is not enough\n"
 	"    2  none: no task succeeded, recovery included\n"
-	"    3  partial, not enough, and a person must decide\n"
 	"    4  a deadline stopped the run before the requirement was met\n"
 	"   64  wrong usage\n"
 	"   65  bad input, nothing was run\n"
@@ -116,7 +120,7 @@ static const char *const topic_texts[] = {
 	"  journal.jsonl   everything that happened, one JSON object a line\n"
 	"  STATE.md        the state, for people\n"
 	"  out/            streams of tasks that are longer than 16 KiB\n"
-	"  merged/         merged results of steps\n"
+	"  merged/         the merged result\n"
 	"\n"
 	"  pollard status              recent runs\n"
 	"  pollard show                the newest run's state\n"
@@ -134,7 +138,7 @@ static const char *const topic_texts[] = {
 	"\n"
 	"  all       every task succeeded        go on\n"
 	"  partial   some succeeded, some not    recover, go on with what there is\n"
-	"  none      no task succeeded           recover with care, or escalate\n"
+	"  none      no task succeeded           recover with care, or stop\n"
 	"\n"
 	"Recovery, for tasks that may be attempted again (--retries):\n"
 	"\n"
@@ -240,8 +244,8 @@ void help_command(struct buf *out, enum command command)
 {
 	const struct command_info *info = &command_table[command];
 
-	buf_addf(out, "usage: pollard %s%s%s\n", info->name,
-	    info->arguments[0] != '\0' ? " " : "", info->arguments);
+	buf_addf(out, "usage: pollard %s%s%s\n", info->name, info->arguments[0] != '\0' ? " " : "",
+	    info->arguments);
 	wrap(out, info->summary, 0);
 	for (unsigned group = 0; group < GROUP_COUNT; group++) {
 		bool titled = false;
@@ -362,8 +366,7 @@ static void mdoc_options(struct buf *out)
 		if (c->availability == NOW && c->summary != NULL)
 			mdoc_list(out, c->name, (enum command)i, 0, GROUP_GENERAL - 1);
 	}
-	mdoc_list(out, "every command, also before it", COMMAND_HELP, GROUP_GENERAL,
-	    GROUP_GENERAL);
+	mdoc_list(out, "every command, also before it", COMMAND_HELP, GROUP_GENERAL, GROUP_GENERAL);
 }
 
 static void mdoc_environment(struct buf *out)

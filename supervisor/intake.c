@@ -105,12 +105,17 @@ void intake_plan(struct run *run)
 		add_to_schedule(run, i);
 }
 
-bool intake_wants(const struct run *run)
+static bool wants_tasks(const struct run *run)
 {
 	if (run->input == NULL || run->stop.stopping)
 		return false;
 	uint32_t jobs = run->config->jobs;
 	return jobs == 0 || schedule_ready(run->schedule) < (jobs > AHEAD ? jobs : AHEAD);
+}
+
+bool intake_wants(const struct run *run)
+{
+	return run->input_hungry && wants_tasks(run);
 }
 
 static void take_task(struct run *run, struct streamed *s)
@@ -126,13 +131,14 @@ static void take_task(struct run *run, struct streamed *s)
 /* Tasks of the records that are complete, as long as more are wanted. True at the end of the input. */
 static bool take_tasks(struct run *run)
 {
-	while (intake_wants(run)) {
+	while (wants_tasks(run)) {
 		struct streamed *s = xcalloc(1, sizeof *s);
 		s->arena.kind = ARENA_SMALL;
 		int got = input_next(run->input, &s->arena, &s->task);
 		if (got <= 0) {
 			arena_free(&s->arena);
 			free(s);
+			run->input_hungry = true;
 			return got < 0;
 		}
 		take_task(run, s);
@@ -145,6 +151,7 @@ void intake_open(struct run *run, const char *name, int fd)
 	struct plan *p = &run->plan;
 	run->input = input_open(name, run->config, run->agents);
 	run->input_fd = fd;
+	run->input_hungry = true;
 	p->nsteps = 1;
 	p->steps = arena_take(&p->arena, sizeof *p->steps);
 	p->steps[0].id = "1";
@@ -163,8 +170,10 @@ void intake_stream(struct run *run, bool ready)
 			stop_trouble(run, EXIT_IO);
 			return;
 		}
-		if (n >= 0)
+		if (n >= 0) {
+			run->input_hungry = false;
 			input_feed(run->input, piece, (size_t)n, n == 0);
+		}
 	}
 	if (take_tasks(run))
 		intake_close(run);

@@ -16,13 +16,15 @@
 
 /* A record can be tens of megabytes; memory beyond this is given back once it is written. */
 #define PENDING_KEPT (1024 * 1024)
+/* After a failed write, what is kept for printing of that which will never be in the file. */
+#define PENDING_LOST_MAX (16 * 1024 * 1024)
 
 /* Made by journal_new(), one a run; closed and released by journal_free(). */
 struct journal {
 	int fd;
 	uint64_t seq;		/* of the last record */
 	int64_t size;		/* of the file: all records that were written whole */
-	struct buf pending;	/* records since the last flush */
+	struct buf pending;	/* records since the last flush; after a failure, what is not in the file */
 	int error;		/* errno of the first failure: nothing is written after it */
 };
 
@@ -65,7 +67,7 @@ struct record_place journal_add(struct journal *j, cJSON *event)
 	size_t start = j->pending.len;
 	uint32_t crc;
 
-	if (j->error != 0) {
+	if (j->error != 0 && start > PENDING_LOST_MAX) {
 		cJSON_Delete(event);
 		return place;
 	}
@@ -112,8 +114,8 @@ int journal_flush(struct journal *j)
 	if (j->pending.len == 0)
 		return 0;
 	if (write_all(j->fd, j->pending.data, j->pending.len) == -1) {
+		/* the records stay in memory: what is finished can still be printed */
 		j->error = errno;
-		buf_free(&j->pending);
 		cut_off(j);
 		return failed(j);
 	}
@@ -136,16 +138,30 @@ int journal_sync(struct journal *j)
 	return 0;
 }
 
+/* A record that is not in the file yet, or never will be. */
+static cJSON *read_pending(const struct journal *j, struct record_place place)
+{
+	size_t start = (size_t)(place.offset - j->size);
+
+	if (start > j->pending.len || place.length > j->pending.len - start) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return journal_parse(j->pending.data + start, place.length);
+}
+
 cJSON *journal_read(const struct journal *j, struct record_place place)
 {
 	cJSON *record = NULL;
 	char *line;
 	ssize_t got;
 
-	if (place.offset < 0 || place.offset + (int64_t)place.length > j->size) {
+	if (place.offset < 0) {
 		errno = EINVAL;
 		return NULL;
 	}
+	if (place.offset >= j->size)
+		return read_pending(j, place);
 	line = xmalloc(place.length + (size_t)1);
 	got = pread_all(j->fd, line, place.length, place.offset);
 	if (got == (ssize_t)place.length)

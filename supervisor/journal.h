@@ -37,7 +37,7 @@ struct journal;
 struct journal *journal_new(int fd, uint64_t seq);
 /*
  * Adds a record with these members (an object made by journal_event() and filled by the caller;
- * deleted here). Returns where it will be; nowhere after a failure.
+ * deleted here). Returns where it will be; nowhere when, after a failure, too many have gathered.
  */
 struct record_place journal_add(struct journal *j, cJSON *event);
 /*
@@ -50,8 +50,8 @@ int journal_flush(struct journal *j);
  */
 int journal_sync(struct journal *j);
 /*
- * Reads a record back (flushes nothing: it must have been written). NULL with errno when it cannot
- * be read, EBADMSG when it is not what was written. Free with cJSON_Delete().
+ * Reads a record back, from the file or, before the flush and after a failed one, from memory. NULL
+ * with errno when it cannot be read, EBADMSG when it is not what was written. Free with cJSON_Delete().
  */
 cJSON *journal_read(const struct journal *j, struct record_place place);
 int journal_fd(const struct journal *j);

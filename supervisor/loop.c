@@ -18,6 +18,8 @@
 /* How long the remains of dead workers' trees may take to die. */
 #define SWEEP_MS 5000
 #define SIGNALS_MAX 16
+/* Most messages are short, and memory that is not touched need not be copied at the next fork. */
+#define READ_FIRST ((size_t)2 * 1024)
 #define READ_CHUNK ((size_t)64 * 1024)
 
 static const int handled[] = { SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGCONT };
@@ -29,6 +31,11 @@ static volatile sig_atomic_t narrived;
 
 static void on_signal(int signal)
 {
+	/* workers that end one after another must not crowd out a signal from a person */
+	for (int i = 0; signal == SIGCHLD && i < narrived; i++) {
+		if (arrived[i] == SIGCHLD)
+			return;
+	}
 	if (narrived < SIGNALS_MAX)
 		arrived[narrived++] = signal;
 }
@@ -141,8 +148,18 @@ int loop_start(struct loop *l, const struct job *job, size_t task, int64_t limit
 {
 	pid_t pid;
 	int fd;
-	if (spawn_worker(l->worker, job, &pid, &fd) < 0)
+	/* the worker takes its signals where it waits, and until it is ready for them none may hit it */
+	sigset_t all;
+	sigset_t mask;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &mask);
+	int refused = spawn_worker(l->worker, job, &pid, &fd);
+	int error = errno;
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	if (refused < 0) {
+		errno = error;
 		return -1;
+	}
 	struct attempt *a = xcalloc(1, sizeof *a);
 	a->task = task;
 	a->number = job->attempt;
@@ -183,6 +200,8 @@ void loop_stop(struct loop *l, bool at_once, int64_t patience_ms)
 			continue;
 		a->stop_sent = signal;
 		spawn_signal(a->pid, signal);
+		/* somebody may have stopped it */
+		spawn_signal(a->pid, SIGCONT);
 		a->kill_at = now + (at_once ? 0 : patience_ms) + WORKER_PATIENCE_MS;
 	}
 }
@@ -190,7 +209,7 @@ void loop_stop(struct loop *l, bool at_once, int64_t patience_ms)
 /* Reads what has come; a pipe at its end is closed, and so is that of a worker that can write no more. */
 static void read_messages(struct attempt *a)
 {
-	while (a->fd >= 0 && a->in.len <= MESSAGE_MAX) {
+	while (a->fd >= 0 && a->in.len <= MESSAGE_HEADER + MESSAGE_MAX) {
 		char *room = buf_reserve(&a->in, READ_CHUNK);
 		ssize_t n = read(a->fd, room, READ_CHUNK);
 		if (n > 0) {
@@ -398,15 +417,21 @@ static void remove_running(struct loop *l, size_t i)
 	l->running[i] = l->running[--l->nrunning];
 }
 
+static int take_signal(void)
+{
+	int signal = arrived[0];
+	for (int i = 1; i < narrived; i++)
+		arrived[i - 1] = arrived[i];
+	narrived--;
+	return signal;
+}
+
 struct event loop_next(struct loop *l)
 {
 	struct event e = { .kind = EVENT_NONE };
 	forget_message(l);
 	while (narrived > 0) {
-		int signal = arrived[0];
-		for (int i = 1; i < narrived; i++)
-			arrived[i - 1] = arrived[i];
-		narrived--;
+		int signal = take_signal();
 		if (signal != SIGCHLD) {
 			e.kind = EVENT_SIGNAL;
 			e.signal = signal;
@@ -437,18 +462,26 @@ struct event loop_next(struct loop *l)
 	return e;
 }
 
-bool loop_drain(struct loop *l)
+static bool reader_awaited(const struct sink *s)
 {
-	while ((sink_waiting(l->out) && sink_error(l->out) == 0) ||
-	    (sink_waiting(l->err) && sink_error(l->err) == 0)) {
-		wait_once(l, -1, -1);
-		for (int i = 0; i < narrived; i++) {
-			if (arrived[i] != SIGCHLD && arrived[i] != SIGUSR1 && arrived[i] != SIGCONT)
-				return false;
+	return sink_waiting(s) && sink_error(s) == 0;
+}
+
+int loop_drain(struct loop *l, int64_t limit_ms)
+{
+	int64_t until = clock_mono_ms() + limit_ms;
+	while (reader_awaited(l->out) || reader_awaited(l->err)) {
+		int64_t left = limit_ms < 0 ? -1 : until - clock_mono_ms();
+		if (limit_ms >= 0 && left <= 0)
+			break;
+		wait_once(l, left, -1);
+		while (narrived > 0) {
+			int signal = take_signal();
+			if (signal != SIGCHLD && signal != SIGUSR1 && signal != SIGCONT)
+				return signal;
 		}
-		narrived = 0;
 	}
-	return true;
+	return 0;
 }
 
 bool loop_sweep(struct loop *l)

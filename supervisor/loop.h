@@ -84,8 +84,11 @@ bool loop_input_ready(const struct loop *l);
 /* The next thing that happened. */
 struct event loop_next(struct loop *l);
 
-/* Waits until both sinks are empty or broken, or a second signal comes: false then. */
-bool loop_drain(struct loop *l);
+/*
+ * Waits until both sinks are empty or broken, limit_ms at most (-1: as long as it takes), or a signal that ends a run
+ * comes: returns that one, else 0.
+ */
+int loop_drain(struct loop *l, int64_t limit_ms);
 /* Kills what is left of dead workers' trees and waits for it, a few seconds at most. True when nothing is left. */
 bool loop_sweep(struct loop *l);
 

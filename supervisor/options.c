@@ -1,5 +1,6 @@
 #include "supervisor/options.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@
 struct parser {
 	int argc;
 	char *const *argv;
-	int at;				/* the next word */
+	int at; /* the next word */
 	enum command command;
 	struct config *config;
 	struct buf *error;
@@ -95,10 +96,10 @@ static void expected(struct buf *out, const struct option_info *o)
 	}
 }
 
-static bool parse_choice(const char *value, const char *const *choices, unsigned *out)
+static bool parse_choice(const char *value, const struct option_info *o, unsigned *out)
 {
-	for (unsigned i = 0; choices[i] != NULL; i++) {
-		if (strcmp(choices[i], value) == 0) {
+	for (unsigned i = 0; o->choices[i] != NULL; i++) {
+		if (strcmp(o->choices[i], value) == 0 && (o->later_choices & 1U << i) == 0) {
 			*out = i;
 			return true;
 		}
@@ -175,13 +176,13 @@ static bool store(struct config *config, const struct option_info *o, const char
 		*(int64_t *)place = (int64_t)number;
 		return true;
 	case OPTION_CHOICE:
-		if (!parse_choice(value, o->choices, &choice))
+		if (!parse_choice(value, o, &choice))
 			return false;
 		choice += o->first;
 		memcpy(place, &choice, sizeof(choice));
 		return true;
 	case OPTION_NAMED_CHOICE:
-		if (!parse_choice(value, o->choices, &choice))
+		if (!parse_choice(value, o, &choice))
 			return false;
 		*(const char **)place = o->choices[choice];
 		return true;
@@ -201,7 +202,7 @@ static bool store(struct config *config, const struct option_info *o, const char
 static int take(struct parser *p, const struct option_info *o, const char *as_written,
     const char *attached)
 {
-	const char *value = attached;
+	const char *value = attached != NULL ? attached : "";
 
 	if (o->availability == LATER) {
 		buf_addf(p->error, "option '%s' is not in this version (%s)", as_written,
@@ -213,7 +214,7 @@ static int take(struct parser *p, const struct option_info *o, const char *as_wr
 		    safe(attached));
 		return usage_error(p);
 	}
-	if (o->argument != NULL && value == NULL) {
+	if (o->argument != NULL && attached == NULL) {
 		if (p->at >= p->argc) {
 			buf_addf(p->error, "option '%s' needs a value: ", as_written);
 			expected(p->error, o);
@@ -246,8 +247,8 @@ static int take_long(struct parser *p, const char *word)
 	const char *near;
 
 	if (o != NULL) {
-		char as_written[NAME_MAX_SHOWN + 2] = "--";
-		strcat(as_written, o->name);
+		char as_written[NAME_MAX_SHOWN + 2];
+		snprintf(as_written, sizeof(as_written), "--%s", o->name);
 		return take(p, o, as_written, attached);
 	}
 	if (belongs_to_run(p, find_long(word + 2, len, COMMAND_RUN))) {
@@ -351,6 +352,11 @@ static int take_environment(struct parser *p)
 /* What is left: COMMAND (run), or words between which options may stand (the others). */
 static int take_words(struct parser *p)
 {
+	static const char *const how_many[COMMAND_WORDS_MAX + 1] = {
+		"no argument",
+		"one argument at most",
+		"two arguments at most",
+	};
 	const struct command_info *info = &command_table[p->command];
 	size_t taken = 0;
 	bool ended = false;
@@ -365,9 +371,7 @@ static int take_words(struct parser *p)
 		}
 		if (taken >= info->nwords) {
 			buf_addf(p->error, "'pollard %s' takes %s, got '%s'", info->name,
-			    info->nwords == 0 ? "no argument" :
-			    info->nwords == 1 ? "one argument at most" : "two arguments at most",
-			    safe(p->argv[p->at]));
+			    how_many[info->nwords], safe(p->argv[p->at]));
 			return usage_error(p);
 		}
 		*(const char **)((char *)p->config + info->words[taken++]) = p->argv[p->at++];
@@ -399,26 +403,34 @@ static int check_run(struct parser *p)
 	struct config *c = p->config;
 
 	if (c->shell && c->agent != NULL)
-		return contradiction(p, "'--shell' reads commands and '--agent' reads prompts: "
+		return contradiction(p,
+		    "'--shell' reads commands and '--agent' reads prompts: "
 		    "leave out one of them");
 	if (c->shell && c->command != NULL)
-		return contradiction(p, "'--shell' reads whole commands from the list: leave out "
+		return contradiction(p,
+		    "'--shell' reads whole commands from the list: leave out "
 		    "'--shell' to run COMMAND for every line, or COMMAND");
 	if (c->agent != NULL && c->command != NULL)
-		return contradiction(p, "'--agent' gives every line to an agent: leave out "
+		return contradiction(p,
+		    "'--agent' gives every line to an agent: leave out "
 		    "COMMAND, or '--agent' to run COMMAND for every line");
 	if (c->command_stdin && c->command == NULL)
-		return contradiction(p, "'--stdin' needs a COMMAND to give the lines to: "
+		return contradiction(p,
+		    "'--stdin' needs a COMMAND to give the lines to: "
 		    "pollard run --stdin -- COMMAND");
 	if (c->tag && c->output != OUTPUT_TEXT)
-		return contradiction(p, "'--tag' marks the lines of '-o text': leave out one of "
+		return contradiction(p,
+		    "'--tag' marks the lines of '-o text': leave out one of "
 		    "'--tag' and '-o' (-o json says the task with every result)");
 	if (c->output == OUTPUT_MERGED && c->merge == MERGE_NONE)
-		return contradiction(p, "'-o merged' prints what a merge makes: leave out "
+		return contradiction(p,
+		    "'-o merged' prints what a merge makes: leave out "
 		    "'-m none', or use '-m concat' or '-m json'");
 	if (is_workflow(c->file)) {
-		buf_addf(p->error, "'%s' is a workflow by its name, and workflows are not in this "
-		    "version (%s): a list has any other name", safe(c->file), POLLARD_VERSION);
+		buf_addf(p->error,
+		    "'%s' is a workflow by its name, and workflows are not in this "
+		    "version (%s): a list has any other name",
+		    safe(c->file), POLLARD_VERSION);
 		return usage_error(p);
 	}
 

@@ -15,7 +15,7 @@
 #include "supervisor/config.h"
 
 enum command {
-	COMMAND_NONE,		/* the words before the command */
+	COMMAND_NONE, /* the words before the command */
 	COMMAND_RUN,
 	COMMAND_PLAN,
 	COMMAND_RESUME,
@@ -27,8 +27,8 @@ enum command {
 	COMMAND_CLEAN,
 	COMMAND_DOCTOR,
 	COMMAND_HELP,
-	COMMAND_VERSION,	/* --version */
-	COMMAND_OPTIONS,	/* __options: the options as mdoc(7), for the manual page */
+	COMMAND_VERSION, /* --version */
+	COMMAND_OPTIONS, /* __options: the options as mdoc(7), for the manual page */
 	COMMAND_COUNT
 };
 
@@ -36,16 +36,16 @@ enum command {
 enum availability { NOW, LATER };
 
 #define COMMAND_WORDS_MAX 2
-#define OPTIONS_MAX 80		/* the table may not have more */
+#define OPTIONS_MAX 80 /* the table may not have more */
 
 /* One command. Constant; told apart by its place in the table, enum command. */
 struct command_info {
-	const char *name;		/* NULL: not typed as a word */
-	const char *arguments;		/* for the usage line; "" without any */
+	const char *name;      /* NULL: not typed as a word */
+	const char *arguments; /* for the usage line; "" without any */
 	const char *summary;
 	enum availability availability;
-	size_t nwords;			/* how many words it takes */
-	size_t words[COMMAND_WORDS_MAX];	/* offsets of const char * in struct config */
+	size_t nwords;			 /* how many words it takes */
+	size_t words[COMMAND_WORDS_MAX]; /* offsets of const char * in struct config */
 };
 
 enum option_group {
@@ -61,35 +61,36 @@ enum option_group {
 
 /* How a value is read, and the type of the member of struct config it goes to. */
 enum option_type {
-	OPTION_FLAG,		/* bool */
-	OPTION_TEXT,		/* const char *, not empty */
-	OPTION_DURATION,	/* int64_t, milliseconds */
-	OPTION_SIZE,		/* int64_t, bytes */
-	OPTION_COUNT,		/* uint64_t */
-	OPTION_UINT32,		/* uint32_t, from 0 to max */
-	OPTION_INT,		/* int, from 0 to max */
-	OPTION_INT64,		/* int64_t, from 0 to max */
-	OPTION_CHOICE,		/* an enum: `first` for the first of the choices, and so on */
-	OPTION_NAMED_CHOICE,	/* const char *, one of the choices */
-	OPTION_REQUIRE,		/* struct require */
+	OPTION_FLAG,	     /* bool */
+	OPTION_TEXT,	     /* const char *, not empty */
+	OPTION_DURATION,     /* int64_t, milliseconds */
+	OPTION_SIZE,	     /* int64_t, bytes */
+	OPTION_COUNT,	     /* uint64_t */
+	OPTION_UINT32,	     /* uint32_t, from 0 to max */
+	OPTION_INT,	     /* int, from 0 to max */
+	OPTION_INT64,	     /* int64_t, from 0 to max */
+	OPTION_CHOICE,	     /* an enum: `first` for the first of the choices, and so on */
+	OPTION_NAMED_CHOICE, /* const char *, one of the choices */
+	OPTION_REQUIRE,	     /* struct require */
 };
 
 /* One option. Constant. */
 struct option_info {
-	const char *name;		/* NULL: only a letter */
-	char letter;			/* 0: only a name */
-	const char *argument;		/* NULL: takes none */
-	unsigned commands;		/* bit 1 << enum command */
+	const char *name;     /* NULL: only a letter */
+	char letter;	      /* 0: only a name */
+	const char *argument; /* NULL: takes none */
+	unsigned commands;    /* bit 1 << enum command */
 	enum option_group group;
 	enum availability availability;
-	bool environment;		/* POLLARD_NAME stands for it */
+	bool environment; /* POLLARD_NAME stands for it */
 	enum option_type type;
-	size_t offset;			/* in struct config */
-	const char *const *choices;	/* NULL-terminated */
+	size_t offset;		    /* in struct config */
+	const char *const *choices; /* NULL-terminated */
+	unsigned later_choices;	    /* bits of those that are LATER */
 	unsigned first;
 	uint64_t max;
-	const char *expected;		/* "expected %s, got 'abc'"; NULL: as the type says */
-	const char *fallback;		/* the default, for people; NULL: none worth saying */
+	const char *expected; /* "expected %s, got 'abc'"; NULL: as the type says */
+	const char *fallback; /* the default, for people; NULL: none worth saying */
 	const char *help;
 };
 

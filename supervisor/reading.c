@@ -22,6 +22,22 @@ char *reading_root(const struct config *config)
 	return root;
 }
 
+static int refused(char *why)
+{
+	int status = errno == EACCES || errno == EPERM ? EXIT_PERMISSION : EXIT_NOINPUT;
+
+	warnx("%s", why);
+	free(why);
+	return status;
+}
+
+int reading_listed(const char *root)
+{
+	char *why = NULL;
+
+	return rundir_check(root, &why) == 0 ? 0 : refused(why);
+}
+
 int reading_open(const struct config *config, struct rundir *dir, struct journal_reader **reader)
 {
 	char *root = reading_root(config);
@@ -30,12 +46,12 @@ int reading_open(const struct config *config, struct rundir *dir, struct journal
 	if (root == NULL)
 		return EXIT_NOINPUT;
 	int result = rundir_open(dir, root, config->run, &why);
-	free(root);
 	if (result == -1) {
-		warnx("%s", why);
-		free(why);
-		return EXIT_NOINPUT;
+		result = refused(why);
+		free(root);
+		return result;
 	}
+	free(root);
 	if (reader == NULL)
 		return 0;
 	*reader = journal_reader_open(dir->fd);

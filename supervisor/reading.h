@@ -15,6 +15,8 @@
 
 /* The state directory, or NULL: then the message has been printed. The caller frees it. */
 char *reading_root(const struct config *config);
+/* Whether runs can be listed there: 0, or the exit status after a message. */
+int reading_listed(const char *root);
 /*
  * Opens the run that was asked for and its journal: 0, or the exit status after a message.
  * *reader may be NULL where the journal is not wanted.

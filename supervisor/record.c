@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shared/exits.h"
@@ -42,7 +43,8 @@ static int status_of(int error)
 static int take_lock(struct record *r)
 {
 	r->lock_fd = openat(r->dir.fd, LOCK_NAME, O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (r->lock_fd < 0)
+	/* a umask may take away what is needed to look at it again */
+	if (r->lock_fd < 0 || fchmod(r->lock_fd, 0600) < 0)
 		return -1;
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	return fcntl(r->lock_fd, F_SETLK, &lock);
@@ -93,7 +95,7 @@ int record_open(struct record *r, const struct config *config)
 	int fd = r->kept ? openat(r->dir.fd, JOURNAL_NAME,
 	    O_CREAT | O_EXCL | O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600) :
 	    record_unnamed_file(r);
-	if (fd < 0) {
+	if (fd < 0 || fchmod(fd, 0600) < 0) {
 		int status = status_of(errno);
 		warn("cannot make the journal in '%s'", safe(r->dir.path));
 		return status;
@@ -143,8 +145,8 @@ void record_write_state(struct record *r)
 {
 	struct buf text = BUF_INIT;
 	state_markdown(r->state, &text);
-	bool sync = r->config->sync != SYNC_END;
-	if (r->kept && replace_file_at(r->dir.fd, STATE_NAME, text.data, text.len, sync) < 0)
+	/* not forced to the disk: it can be made again from the journal, which is */
+	if (r->kept && replace_file_at(r->dir.fd, STATE_NAME, text.data, text.len, false) < 0)
 		warn("cannot write '%s/%s'", safe(r->dir.path), STATE_NAME);
 	const char *also = r->config->state_file;
 	if (also != NULL && replace_file_at(AT_FDCWD, also, text.data, text.len, false) < 0)

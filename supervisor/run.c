@@ -18,6 +18,8 @@
 
 /* Failures that are remembered for the summary; the journal has all of them. */
 #define FAILED_MAX 1000
+/* What a reader that is there needs to take the last words. */
+#define DRAIN_LEAST_MS 200
 
 /* What a task that has no attempt to show for it has to say. */
 static void explain(const struct run *run, const struct node *node, struct result *r)
@@ -103,11 +105,11 @@ static void warn_about(struct run *run, const struct node *node, const struct re
 {
 	char size[32];
 	uint64_t dropped = r->out.dropped + r->err.dropped;
-	if (dropped > 0)
-		sink_addf(run->err, "pollard: warning: %s: %s of its output were dropped\n", node->task->id,
-		    format_size(size, sizeof size, dropped));
 	if (r->warning != NULL)
 		sink_addf(run->err, "pollard: warning: %s: %s\n", node->task->id, safe(r->warning));
+	else if (dropped > 0)
+		sink_addf(run->err, "pollard: warning: %s: %s of its output were dropped\n", node->task->id,
+		    format_size(size, sizeof size, dropped));
 }
 
 static void attempt_over(struct run *run, struct attempt *a)
@@ -128,6 +130,7 @@ static void attempt_over(struct run *run, struct attempt *a)
 		run->record.kept ? &run->record.dir : NULL));
 	emit_keep(&run->emit, a->task, a->out_fd, a->err_fd);
 	a->out_fd = a->err_fd = -1;
+	emit_live_end(&run->emit);
 	warn_about(run, node, r);
 	schedule_over(run->schedule, a->task, r->status == RESULT_SUCCEEDED);
 	if (r->status == RESULT_FAILED) {
@@ -266,6 +269,23 @@ static void start_run(struct run *run)
 	    limits.jobs);
 }
 
+/*
+ * What still waits goes to its readers, as slow as they are. After a signal they have as long as a task would have, so that
+ * one that is stuck does not keep us; a signal that comes now has nothing but this waiting to end.
+ */
+static void drain(struct run *run)
+{
+	int64_t limit = run->config->grace_ms;
+	if (run->stop.at_once || limit < DRAIN_LEAST_MS)
+		limit = DRAIN_LEAST_MS;
+	int signal = loop_drain(run->loop, run->stop.signal != 0 ? limit : -1);
+	if (signal == 0)
+		return;
+	run->stop.at_once = true;
+	if (run->stop.signal == 0)
+		run->stop.signal = signal;
+}
+
 /* The last records and the last words; the journal is on the disk before anybody is told. */
 static int finish_run(struct run *run)
 {
@@ -287,10 +307,10 @@ static int finish_run(struct run *run)
 	}
 	if (!loop_sweep(run->loop))
 		sink_addf(run->err, "pollard: warning: processes of a dead worker could not be ended\n");
-	bool drained = loop_drain(run->loop);
+	drain(run);
+	/* what was found wrong with standard output in the last moment is said as well */
 	stop_check(run);
-	if (run->stop.signal == 0 && !drained)
-		run->stop.signal = SIGTERM;
+	drain(run);
 	return run->trouble != 0 ? run->trouble : status;
 }
 
@@ -328,7 +348,7 @@ static int prepare_run(struct run *run, worker_fn worker)
 		warn("cannot open '/dev/null'");
 		return EXIT_SYSTEM;
 	}
-	spawn_init();
+	spawn_init(run->record.dir.id);
 	run->out = sink_open(STDOUT_FILENO, run->record.dir.path);
 	run->err = sink_open(STDERR_FILENO, run->record.dir.path);
 	run->loop = loop_new(worker, run->out, run->err);
@@ -388,7 +408,10 @@ static int read_list(struct run *run, int fd)
 	const char *name = input_name(run->config);
 	struct diag diag = { .count = 0 };
 	if (input_read(fd, name, run->config, run->agents, &run->plan, &diag) < 0) {
-		warn("cannot read %s", safe(name));
+		if (fd == STDIN_FILENO)
+			warn("cannot read %s", name);
+		else
+			warn("cannot read '%s'", safe(name));
 		diag_free(&diag);
 		return EXIT_IO;
 	}
@@ -405,9 +428,12 @@ static int read_list(struct run *run, int fd)
 static int nothing_to_do(const struct config *c)
 {
 	const struct counts none = { 0 };
-	if (c->progress != PROGRESS_NONE)
+	enum exit_status status = outcome_exit(&c->require, &none, false, false);
+	if (status != EXIT_MET)
+		warnx("0 tasks, and '--require' wants some to succeed");
+	else if (c->progress != PROGRESS_NONE)
 		warnx("0 tasks");
-	return (int)outcome_exit(&c->require, &none, false, false);
+	return (int)status;
 }
 
 static int run_all(struct run *run, worker_fn worker, int fd)
@@ -443,6 +469,8 @@ int run_main(const struct config *config, worker_fn worker)
 	struct run run = { .config = config, .worker = worker, .merged_fd = -1, .input_fd = -1,
 		.record.lock_fd = -1, .launch.null_fd = -1 };
 	int status = 0;
+	/* asked for its status before there is one, or in its last moment, a run does not die of it */
+	signal(SIGUSR1, SIG_IGN);
 	load_agents(&run);
 	int fd = open_input(config, &status);
 	if (fd >= 0)

@@ -103,6 +103,18 @@ void rundir_list_free(char **ids, size_t count)
 	free(ids);
 }
 
+int rundir_check(const char *root, char **why)
+{
+	int runs = state_open_runs(root, false, why);
+
+	if (runs == -1 && errno != ENOENT)
+		return -1;
+	if (runs == -1)
+		free(*why);
+	state_close(&runs);
+	return 0;
+}
+
 static void stamp_now(char stamp[RUN_ID_MAX])
 {
 	time_t now = time(NULL);

@@ -53,6 +53,8 @@ void rundir_new_id(char id[RUN_ID_MAX]);
  */
 char **rundir_list(const char *root, size_t *count);
 void rundir_list_free(char **ids, size_t count);
+/* Whether runs can be listed, or there are none yet. 0, or -1 with errno and *why. */
+int rundir_check(const char *root, char **why);
 /* Removes a run directory with all in it, following no link. 0, or -1 with errno. */
 int rundir_remove(const char *root, const char *id);
 

@@ -1,6 +1,7 @@
 #include "supervisor/schedule.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "shared/result.h"
 #include "shared/xalloc.h"
@@ -13,8 +14,9 @@ struct edge {
 };
 
 /*
- * Made by schedule_new(), freed by schedule_free(). `ready` is a binary heap of indices; `held` are ready tasks that did not fit
- * beside the running ones and are looked at again when one of these has ended.
+ * Made by schedule_new(), freed by schedule_free(). `ready` is a binary heap of indices; `held` are
+ * ready tasks that did not fit beside the running ones, in their order. The first `looked` of them
+ * do not fit as long as none of these has ended.
  */
 struct schedule {
 	struct nodes *nodes;
@@ -25,6 +27,7 @@ struct schedule {
 	uint32_t *held;
 	size_t nheld;
 	size_t held_cap;
+	size_t looked;
 	uint32_t *running;
 	size_t nrunning;
 	size_t running_cap;
@@ -172,9 +175,7 @@ static void give_slot(struct schedule *s, size_t index)
 		}
 	}
 	/* what did not fit beside it may fit now */
-	for (size_t i = 0; i < s->nheld; i++)
-		push_ready(s, s->held[i]);
-	s->nheld = 0;
+	s->looked = 0;
 }
 
 bool schedule_has_slot(const struct schedule *s)
@@ -182,18 +183,49 @@ bool schedule_has_slot(const struct schedule *s)
 	return s->limits.jobs == 0 || s->nrunning < s->limits.jobs;
 }
 
+/* Puts a task that does not fit to its place among the held ones. */
+static void hold(struct schedule *s, uint32_t index)
+{
+	size_t low = 0;
+	size_t high = s->nheld;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (before(s, index, s->held[middle]))
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	add_index(&s->held, &s->nheld, &s->held_cap, index);
+	memmove(&s->held[low + 1], &s->held[low], (s->nheld - 1 - low) * sizeof *s->held);
+	s->held[low] = index;
+	s->looked++;
+}
+
+static void unhold(struct schedule *s, size_t at)
+{
+	s->nheld--;
+	memmove(&s->held[at], &s->held[at + 1], (s->nheld - at) * sizeof *s->held);
+}
+
 bool schedule_next(struct schedule *s, size_t *index)
 {
 	if (!schedule_has_slot(s))
 		return false;
-	while (s->nready > 0) {
-		uint32_t next = pop_ready(s);
+	while (s->looked < s->nheld || s->nready > 0) {
+		bool held = s->looked < s->nheld &&
+		    (s->nready == 0 || before(s, s->held[s->looked], s->ready[0]));
+		uint32_t next = held ? s->held[s->looked] : pop_ready(s);
 		if (fits(s, next)) {
+			if (held)
+				unhold(s, s->looked);
 			take_slot(s, next);
 			*index = next;
 			return true;
 		}
-		add_index(&s->held, &s->nheld, &s->held_cap, next);
+		if (held)
+			s->looked++;
+		else
+			hold(s, next);
 	}
 	return false;
 }
@@ -229,10 +261,9 @@ void schedule_retry(struct schedule *s, size_t index)
 
 bool schedule_take(struct schedule *s, size_t *index)
 {
-	if (s->nready == 0 && s->nheld > 0) {
-		*index = s->held[--s->nheld];
-		return true;
-	}
+	for (size_t i = 0; i < s->nheld; i++)
+		push_ready(s, s->held[i]);
+	s->nheld = s->looked = 0;
 	if (s->nready == 0)
 		return false;
 	*index = pop_ready(s);

@@ -288,6 +288,51 @@ void sink_add_bytes(struct sink *s, const struct sink_format *f, const void *dat
 	free(it.tag);
 }
 
+/* Made by sink_stream_open(), freed by sink_stream_close(). */
+struct sink_stream {
+	struct sink *sink;
+	bool filtered;
+	struct item state;
+};
+
+struct sink_stream *sink_stream_open(struct sink *s, const struct sink_format *f)
+{
+	struct sink_stream *stream = xcalloc(1, sizeof *stream);
+	stream->sink = s;
+	stream->filtered = is_filtered(f);
+	stream->state.filter = f->filter;
+	stream->state.whole_lines = f->whole_lines;
+	stream->state.tag = f->tag != NULL ? xstrdup(f->tag) : NULL;
+	return stream;
+}
+
+static void add_piece(struct sink_stream *stream, const void *data, size_t len, bool final)
+{
+	struct buf out = BUF_INIT;
+	filter_piece(&stream->state, &out, data, len, final);
+	sink_add(stream->sink, out.data, out.len);
+	buf_free(&out);
+}
+
+void sink_stream_add(struct sink_stream *stream, const void *data, size_t len)
+{
+	if (stream->filtered)
+		add_piece(stream, data, len, false);
+	else
+		sink_add(stream->sink, data, len);
+}
+
+void sink_stream_close(struct sink_stream *stream)
+{
+	if (stream == NULL)
+		return;
+	if (stream->filtered)
+		add_piece(stream, "", 0, true);
+	buf_free(&stream->state.rest);
+	free(stream->state.tag);
+	free(stream);
+}
+
 static struct item *add_file(struct sink *s, const struct sink_format *f)
 {
 	struct item *it = item_add(s, ITEM_FILE);
@@ -372,15 +417,24 @@ static ssize_t move_some(struct sink *s, struct item *it, size_t len)
 	}
 	if (n < 0)
 		fail(s, errno);
+	else if (n == 0)
+		it->len = 0; /* the file has become shorter */
 	return n;
 }
 
-/* Reads the next piece of a file and makes it ready in s->filtered. False at its end. */
-static bool prepare_piece(struct sink *s, struct item *it)
+enum step_result { STEP_BLOCKED, STEP_MOVED, STEP_DONE };
+
+/* Reads the next piece of a file and makes it ready in s->filtered. */
+static enum step_result prepare_piece(struct sink *s, struct item *it)
 {
 	char *piece = xmalloc(CHUNK);
 	ssize_t n = pread_all(it->fd, piece, it->len < CHUNK ? (size_t)it->len : CHUNK, it->offset);
 	bool more = n > 0;
+	if (n < 0) {
+		fail(s, errno);
+		free(piece);
+		return STEP_BLOCKED;
+	}
 	if (more) {
 		it->offset += n;
 		it->len -= (uint64_t)n;
@@ -390,10 +444,8 @@ static bool prepare_piece(struct sink *s, struct item *it)
 	else if (more)
 		buf_add(&s->filtered, piece, (size_t)n);
 	free(piece);
-	return more && it->len > 0;
+	return more && it->len > 0 ? STEP_MOVED : STEP_DONE;
 }
-
-enum step_result { STEP_BLOCKED, STEP_MOVED, STEP_DONE };
 
 static enum step_result pump_filtered(struct sink *s, size_t *moved)
 {
@@ -484,21 +536,22 @@ static enum step_result pump_file(struct sink *s, struct item *it, size_t *moved
 	if (!it->filtered && !s->no_sendfile && s->kind != SINK_CAREFUL && s->kind != SINK_SOCKET) {
 		ssize_t n = move_some(s, it, it->len < TURN_MAX ? (size_t)it->len : TURN_MAX);
 		if (n != -2) {
-			if (n < 0 || (n == 0 && s->kind != SINK_FILE))
+			if (n < 0 || (n == 0 && it->len > 0))
 				return STEP_BLOCKED;
 			*moved += (size_t)n;
 			it->len -= (uint64_t)n;
-			return n == 0 || it->len == 0 ? STEP_DONE : STEP_MOVED;
+			return it->len == 0 ? STEP_DONE : STEP_MOVED;
 		}
 	}
-	return prepare_piece(s, it) ? STEP_MOVED : STEP_DONE;
+	return prepare_piece(s, it);
 }
 
 void sink_pump(struct sink *s, short revents)
 {
 	if (s->error != 0)
 		return;
-	if (s->kind != SINK_FILE && (revents & (POLLERR | POLLNVAL)) != 0) {
+	/* a socket whose peer is gone says POLLHUP, at every poll */
+	if (s->kind != SINK_FILE && (revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
 		fail(s, EPIPE);
 		return;
 	}

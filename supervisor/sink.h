@@ -41,6 +41,11 @@ struct sink_format {
 	bool whole_lines;
 };
 void sink_add_bytes(struct sink *s, const struct sink_format *f, const void *data, size_t len);
+/* The same in pieces: what spans two of them is remembered until the stream is closed (NULL is none). */
+struct sink_stream;
+struct sink_stream *sink_stream_open(struct sink *s, const struct sink_format *f);
+void sink_stream_add(struct sink_stream *stream, const void *data, size_t len);
+void sink_stream_close(struct sink_stream *stream);
 /* The same from a file, from its beginning to its end; it is taken over and closed when it has been printed. */
 void sink_add_file(struct sink *s, const struct sink_format *f, int fd);
 /* The same, opened when its turn comes: name below dirfd, which must stay open. */

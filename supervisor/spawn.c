@@ -16,10 +16,15 @@
 #include "shared/xalloc.h"
 
 #define CHILDREN_MAX ((size_t)16 * 1024 * 1024)
+/* The kernel's own limit of an environment is a quarter of the stack. */
+#define ENVIRON_MAX ((size_t)16 * 1024 * 1024)
 
-/* Children that were there before the run; made by spawn_init(), kept until the process ends. */
+/* Children that were there before the run and have not been reaped; made by spawn_init(), kept until the process ends. */
 static pid_t *earlier;
 static size_t nearlier;
+/* There were some: then not all that is adopted comes from a task, and this is what a task's environment has. */
+static bool had_earlier;
+static char mark[64];
 
 /* Calls f for each child of this process, as far as /proc tells. */
 static void for_each_child(void (*f)(pid_t pid, void *context), void *context)
@@ -48,9 +53,11 @@ static void remember(pid_t pid, void *context)
 	earlier[nearlier++] = pid;
 }
 
-void spawn_init(void)
+void spawn_init(const char *run)
 {
 	for_each_child(remember, NULL);
+	had_earlier = nearlier > 0;
+	snprintf(mark, sizeof mark, "POLLARD_RUN=%s", run);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
@@ -90,10 +97,21 @@ void spawn_signal(pid_t pid, int signal)
 	kill(pid, signal);
 }
 
+/* From now on its number may be somebody else's. */
+static void forget(pid_t pid)
+{
+	for (size_t i = 0; i < nearlier; i++) {
+		if (earlier[i] == pid)
+			earlier[i] = earlier[--nearlier];
+	}
+}
+
 pid_t spawn_reap(int *status)
 {
 	for (;;) {
 		pid_t pid = waitpid(-1, status, WNOHANG);
+		if (pid > 0)
+			forget(pid);
 		if (pid >= 0)
 			return pid;
 		if (errno != EINTR)
@@ -116,10 +134,29 @@ static bool was_earlier(pid_t pid)
 	return false;
 }
 
+/* Whether the process was started by a task of this run. */
+static bool is_marked(pid_t pid)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+	struct buf text = BUF_INIT;
+	bool found = false;
+	if (read_file_at(AT_FDCWD, path, &text, ENVIRON_MAX) == 0) {
+		const char *words = buf_str(&text);
+		for (size_t i = 0; i < text.len && !found; i += strlen(words + i) + 1)
+			found = strcmp(words + i, mark) == 0;
+	}
+	buf_free(&text);
+	return found;
+}
+
 static void sweep_one(pid_t pid, void *context)
 {
 	struct sweep *s = context;
 	if (s->is_worker(s->context, pid) || was_earlier(pid))
+		return;
+	/* what an earlier child leaves behind is adopted by us as well */
+	if (had_earlier && !is_marked(pid))
 		return;
 	/* a child of ours keeps its number until we reap it, so this hits nobody else */
 	kill(pid, SIGKILL);

@@ -114,14 +114,24 @@ static int fork_one(struct run *run, const struct start *start)
 static void refused(struct run *run, int error, int64_t now)
 {
 	struct starts *s = &run->starts;
-	if (s->refusals++ == 0)
-		progress_line(&run->progress, "cannot start a worker: %s; going on with %zu at a time",
-		    strerror(error), loop_running(run->loop));
+	size_t running = loop_running(run->loop);
+	s->refusals++;
+	/* a limit that is met again after each end is told once */
+	if (s->refusals == 1 && (s->least == 0 || running < s->least)) {
+		s->least = running > 0 ? running : 1;
+		if (running > 0)
+			progress_line(&run->progress,
+			    "cannot start a worker: %s; going on with %zu at a time", strerror(error),
+			    running);
+		else
+			progress_line(&run->progress, "cannot start a worker: %s; trying again",
+			    strerror(error));
+	}
 	int64_t pause = REFUSED_FIRST_MS;
 	for (unsigned i = 1; i < s->refusals && pause < REFUSED_MAX_MS; i++)
 		pause *= 2;
 	s->refused_until = now + pause;
-	if (loop_running(run->loop) == 0 && s->refusals >= REFUSALS_MAX) {
+	if (running == 0 && s->refusals >= REFUSALS_MAX) {
 		sink_addf(run->err, "pollard: cannot start a worker: %s (tried %u times)\n", strerror(error),
 		    s->refusals);
 		stop_trouble(run, EXIT_SYSTEM);

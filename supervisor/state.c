@@ -215,9 +215,10 @@ static struct state_line *step_find(const struct state_step *step, const char *i
 	return line != NULL ? line : line_find(&step->failures, id, hash);
 }
 
-static void add_file(struct state_step *step, const char *path)
+static void add_file(struct state_step *step, const char *path, uint64_t task)
 {
 	uint32_t hash = hash_text(path);
+	size_t at;
 
 	for (size_t i = 0; i < step->nfiles; i++)
 		if (step->file_hash[i] == hash && strcmp(step->files[i], path) == 0)
@@ -226,11 +227,18 @@ static void add_file(struct state_step *step, const char *path)
 		step->more_files = true;
 		return;
 	}
-	step->file_hash[step->nfiles] = hash;
-	step->files[step->nfiles++] = xstrdup(path);
+	/* which task ended first is chance */
+	for (at = step->nfiles++; at > 0 && step->file_task[at - 1] > task; at--) {
+		step->files[at] = step->files[at - 1];
+		step->file_hash[at] = step->file_hash[at - 1];
+		step->file_task[at] = step->file_task[at - 1];
+	}
+	step->files[at] = xstrdup(path);
+	step->file_hash[at] = hash;
+	step->file_task[at] = task;
 }
 
-static void add_files(struct state_step *step, const cJSON *record)
+static void add_files(struct state_step *step, const cJSON *record, uint64_t task)
 {
 	const cJSON *file;
 
@@ -239,7 +247,7 @@ static void add_files(struct state_step *step, const cJSON *record)
 	cJSON_ArrayForEach(file, json_get(record, "files"))
 	{
 		if (cJSON_IsString(file))
-			add_file(step, file->valuestring);
+			add_file(step, file->valuestring, task);
 	}
 }
 
@@ -358,7 +366,7 @@ static void task_finished(struct state *s, struct state_step *step, const cJSON 
 	if (status != RESULT_SKIPPED && status != RESULT_CANCELLED)
 		step_begins(s, step);
 	if (status == RESULT_SUCCEEDED)
-		add_files(step, record);
+		add_files(step, record, line != NULL && line->number > 0 ? line->number : UINT64_MAX);
 
 	if (line == NULL && status == RESULT_FAILED) {
 		line = line_add(&step->failures, id, hash);

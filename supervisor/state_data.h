@@ -65,8 +65,9 @@ struct state_step {
 	struct line_table listed;   /* the first tasks */
 	struct line_table failures; /* failed ones among the others */
 
-	char *files[STATE_FILES_MAX];
+	char *files[STATE_FILES_MAX]; /* in the order of the list of tasks that named them */
 	uint32_t file_hash[STATE_FILES_MAX];
+	uint64_t file_task[STATE_FILES_MAX]; /* the number of that task */
 	size_t nfiles;
 	bool more_files;
 	char *recoveries[STATE_RECOVERIES_MAX];

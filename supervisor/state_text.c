@@ -189,6 +189,8 @@ static void run_status(const struct state *s, struct buf *out)
 		add_succeeded(out, &counts, counts.total);
 	if (s->finished && s->exit_status == EXIT_STOPPED)
 		buf_addstr(out, "; stopped by its deadline or budget");
+	else if (s->finished && s->exit_status >= EXIT_USAGE)
+		buf_addf(out, "; the run itself failed (exit %d)", s->exit_status);
 	buf_addch(out, '\n');
 }
 

@@ -264,6 +264,8 @@ static void finish_step(struct run *run)
 	}
 	record_event(&run->record,
 	    event_step_finished(run->step, &run->counts, wall, run->sequential_ms, run->merged));
+	/* nobody is told that it is complete before the disk has it; run_loop() reports a failure */
+	record_sync(&run->record);
 	run->phase = PHASE_OVER;
 }
 

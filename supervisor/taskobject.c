@@ -1,12 +1,15 @@
 #include "supervisor/taskobject.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "shared/json.h"
 #include "shared/names.h"
 #include "shared/quantity.h"
 #include "shared/text.h"
+#include "shared/xalloc.h"
+#include "supervisor/refine.h"
 
 #define RETRIES_MAX 100
 #define INTEGER_MAX 9007199254740991.0 /* beyond this a double skips integers */
@@ -59,9 +62,9 @@ static bool take_output(struct reading *r, const cJSON *value);
 	X("env", cJSON_Object, take_env, "an object of strings") \
 	X("stdin", cJSON_String, take_stdin, "a string") \
 	X("timeout", cJSON_String | cJSON_Number, take_timeout, \
-	    "a duration such as 90, 10m or 2h") \
+	    "a duration such as 90, 10m or 2h, at most ten years") \
 	X("idle_timeout", cJSON_String | cJSON_Number, take_idle_timeout, \
-	    "a duration such as 90, 10m or 2h") \
+	    "a duration such as 90, 10m or 2h, at most ten years") \
 	X("retries", cJSON_Number, take_retries, "an integer from 0 to 100") \
 	X("tokens", cJSON_String | cJSON_Number, take_tokens, \
 	    "a number of tokens such as 40000 or \"40k\"") \
@@ -387,7 +390,7 @@ static bool take_duration(struct reading *r, const cJSON *value, int64_t *out)
 		return parse_duration(value->valuestring, out);
 	if (!(value->valuedouble >= 0 && value->valuedouble <= (double)DURATION_MAX_MS / 1000))
 		return false;
-	*out = llround(value->valuedouble * 1000);
+	*out = (int64_t)(value->valuedouble * 1000 + 0.5);
 	return true;
 }
 
@@ -403,7 +406,7 @@ static bool take_idle_timeout(struct reading *r, const cJSON *value)
 
 static bool is_integer(double d, double max)
 {
-	return d >= 0 && d <= max && d == floor(d);
+	return d >= 0 && d <= max && d == (double)(uint64_t)d;
 }
 
 static bool take_retries(struct reading *r, const cJSON *value)
@@ -437,8 +440,18 @@ static bool take_priority(struct reading *r, const cJSON *value)
 
 static bool take_refine(struct reading *r, const cJSON *value)
 {
+	const char *bad;
+	size_t len;
+
 	if (!is_filled(value))
 		return false;
+	if (!refine_check(value->valuestring, &bad, &len)) {
+		char *name = xmemdup0(bad, len);
+
+		fault_add(r->faults, "'refine': unknown name '%s'; there are attempt.number, "
+		    "attempt.error and attempt.tail", safe(name));
+		free(name);
+	}
 	r->more.refine = keep(r, value);
 	r->has_more = true;
 	return true;

@@ -12,12 +12,12 @@
 #include "shared/json.h"
 #include "shared/text.h"
 
-#define HEAD_MAX INLINE_MAX		/* of an answer, for its summary and its files */
-#define TAIL_MAX (8 * 1024)		/* of an output, for its telling line */
+#define HEAD_MAX INLINE_MAX /* of an answer, for its summary and its files */
+#define TAIL_MAX (8 * 1024) /* of an output, for its telling line */
 #define TELLING_LINES 25
-#define LINE_LOOKED_AT 400		/* bytes of a line in which words are searched for */
+#define LINE_LOOKED_AT 400 /* bytes of a line in which words are searched for */
 #define PATH_LEN_MAX 1024
-#define CANDIDATES_MAX 2000		/* words that are looked for in the file system */
+#define CANDIDATES_MAX 2000 /* words that are looked for in the file system */
 
 struct span {
 	const char *data;
@@ -137,7 +137,10 @@ size_t answer_find_object(const char *text, size_t len, const char **object)
 	return whole.len;
 }
 
-/* Puts the text into r->structured when it is one JSON object. NULL, or what is wrong (perhaps in `hold`). */
+/*
+ * Puts the text into r->structured when it is one JSON object. NULL, or what is wrong (perhaps
+ * in `hold`).
+ */
 static const char *take_structured(struct result *r, const char *text, size_t len, struct buf *hold,
     cJSON **object)
 {
@@ -242,9 +245,21 @@ static cJSON *read_structured(const struct job *job, struct result *r,
 static bool is_noise(struct span line)
 {
 	static const char *const beginnings[] = {
-		"at ", "File \"", "Node.js v", "make: *** ", "make[", "gmake", "Traceback (most",
-		"npm ERR! A complete log", "npm error A complete log", "exit status ", "goroutine ",
-		"For more information", "note: ", "^", "~",
+		"at ",
+		"File \"",
+		"Node.js v",
+		"make: *** ",
+		"make[",
+		"gmake",
+		"Traceback (most",
+		"npm ERR! A complete log",
+		"npm error A complete log",
+		"exit status ",
+		"goroutine ",
+		"For more information",
+		"note: ",
+		"^",
+		"~",
 	};
 
 	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
@@ -269,10 +284,32 @@ static bool has_word(struct span line, const char *word)
 static bool tells_of_failure(struct span line)
 {
 	static const char *const words[] = {
-		"error", "fatal", "fail", "panic", "exception", "cannot", "can't", "could not",
-		"couldn't", "not found", "no such", "denied", "refused", "unable", "invalid",
-		"unknown", "missing", "not permitted", "unreachable", "timed out", "killed",
-		"aborted", "no space left", "out of memory", "not allowed", "must ",
+		"error",
+		"fatal",
+		"fail",
+		"panic",
+		"exception",
+		"cannot",
+		"can't",
+		"could not",
+		"couldn't",
+		"not found",
+		"no such",
+		"denied",
+		"refused",
+		"unable",
+		"invalid",
+		"unknown",
+		"missing",
+		"not permitted",
+		"unreachable",
+		"timed out",
+		"killed",
+		"aborted",
+		"no space left",
+		"out of memory",
+		"not allowed",
+		"must ",
 	};
 
 	if (line.len > LINE_LOOKED_AT)
@@ -292,9 +329,9 @@ static bool says_something(struct span line)
 }
 
 /*
- * What a person wants to read after "exit 1: ". The last line is often it (a Python exception, a shell's complaint), but a
- * stack, a `make: ***` or a "see the log" may stand behind it: so the last of the last lines that has a word of
- * failure in it, else the last one that says anything.
+ * What a person wants to read after "exit 1: ". The last line is often it (a Python exception, a
+ * shell's complaint), but a stack, a `make: ***` or a "see the log" may stand behind it: so the
+ * last of the last lines that has a word of failure in it, else the last one that says anything.
  */
 size_t answer_telling_line(const char *text, size_t len, const char **line)
 {
@@ -419,7 +456,7 @@ static bool has_file(const struct result *r, const char *path)
 /* Where to look for files, and what absolute names begin with when they are below it. */
 struct place {
 	int fd;
-	char path[PATH_LEN_MAX];	/* "" when it is not known */
+	char path[PATH_LEN_MAX]; /* "" when it is not known */
 };
 
 static const char *below(const struct place *place, const char *path)
@@ -451,10 +488,11 @@ static void try_file(struct result *r, const struct place *place, struct span wo
 
 void answer_find_files(struct result *r, const char *text, size_t len, const char *cwd)
 {
-	struct place place = { open(cwd != NULL ? cwd : ".", O_PATH | O_DIRECTORY | O_CLOEXEC), "" };
+	struct place place = { .fd = -1 };
 	const char *end = text + len;
 	unsigned tried = 0;
 
+	place.fd = open(cwd != NULL ? cwd : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (place.fd < 0)
 		return;
 	if (cwd != NULL && *cwd == '/' && strlen(cwd) < sizeof(place.path))
@@ -482,9 +520,9 @@ static bool add_given_files(struct result *r, const cJSON *object)
 	const cJSON *files = object != NULL ? json_get(object, "files") : NULL;
 	const cJSON *file;
 
-	if (!cJSON_IsArray(files))
+	if (files == NULL || !cJSON_IsArray(files))
 		return false;
-	cJSON_ArrayForEach(file, files)
+	for (file = files->child; file != NULL; file = file->next)
 		if (cJSON_IsString(file) && *file->valuestring != '\0' &&
 		    !has_file(r, file->valuestring))
 			result_add_file(r, file->valuestring);

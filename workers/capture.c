@@ -10,12 +10,16 @@
 #include "shared/io.h"
 
 /*
- * A copy through a buffer that stays in the processor's cache is as fast as splice(2) from a pipe of the
- * same size to a file: 0.9 times for writes of 64 KiB (four streams at once), 1.8 times for writes
- * of 4 KiB, where splice() hands over half-empty pages; and it needs no second way for file systems that refuse it.
+ * A copy through a buffer that stays in the processor's cache is as fast as splice(2) from a
+ * pipe of the same size to a file: 0.9 times for writes of 64 KiB (four streams at once), 1.8
+ * times for writes of 4 KiB, where splice() hands over half-empty pages; and it needs no second
+ * way for file systems that refuse it.
  */
 #define CHUNK (64 * 1024)
-/* A stream that is long is worth fewer switches between its writer and us: twice as fast as with 64 KiB. */
+/*
+ * A stream that is long is worth fewer switches between its writer and us: twice as fast as with
+ * 64 KiB.
+ */
 #define PIPE_LARGE (256 * 1024)
 /* No pipe holds more than this many chunks by default (/proc/sys/fs/pipe-max-size). */
 #define DRAIN_ROUNDS 64
@@ -37,6 +41,7 @@ void capture_init(struct capture *c, int fd, struct stream *stream, struct spill
 	c->head = c->limit / 2;
 	c->next = 0;
 	c->wrapped = false;
+	c->listener = NULL;
 }
 
 static void capture_close(struct capture *c)
@@ -73,7 +78,10 @@ static void give_up(struct capture *c)
 	c->keep = KEEP_NOTHING;
 }
 
-/* Puts bytes where they belong in the ring or behind the end, at `next`; len does not cross the limit. */
+/*
+ * Puts bytes where they belong in the ring or behind the end, at `next`; len does not cross the
+ * limit.
+ */
 static bool put(struct capture *c, const char *data, size_t len)
 {
 	if (c->keep == KEEP_MEMORY) {
@@ -152,6 +160,8 @@ static void take(struct capture *c, const char *data, size_t len)
 	size_t room = INLINE_MAX - c->stream->data.len;
 
 	c->stream->bytes += len;
+	if (c->listener != NULL)
+		c->listener(c->context, c, data, len);
 	if (c->keep == KEEP_MEMORY && c->limit > INLINE_MAX && len > room) {
 		keep(c, data, room);
 		data += room;
@@ -241,8 +251,8 @@ static void straighten_memory(struct capture *c)
 }
 
 /*
- * The mark takes the place of the oldest bytes behind the head, so it counts its own length as well; that can make
- * the number one digit longer, hence the third time.
+ * The mark takes the place of the oldest bytes behind the head, so it counts its own length as
+ * well; that can make the number one digit longer, hence the third time.
  */
 static size_t mark_print(char mark[MARK_MAX], uint64_t dropped)
 {
@@ -265,7 +275,10 @@ static void cut_file(struct capture *c)
 		c->stream->spill_errno = errno;
 }
 
-/* A limit so small that it stands in memory: the mark comes on top of it, as far as a result has room. */
+/*
+ * A limit so small that it stands in memory: the mark comes on top of it, as far as a result has
+ * room.
+ */
 static void cut_memory(struct capture *c)
 {
 	struct buf *data = &c->stream->data;
@@ -290,7 +303,10 @@ static void cut_memory(struct capture *c)
 
 void capture_finish(struct capture *c)
 {
-	/* A process outside the tree may hold the other end, and even go on writing: it is not waited for. */
+	/*
+	 * A process outside the tree may hold the other end, and even go on writing: it is not
+	 * waited for.
+	 */
 	for (int i = 0; i < DRAIN_ROUNDS && c->fd >= 0; i++)
 		if (!capture_read(c))
 			break;

@@ -24,21 +24,24 @@
 #define TRIES 6
 #define FIRST_PAUSE_MS 20
 
-/* The five descriptors of the command's side; the last one closes by itself when the command starts. */
+/*
+ * The five descriptors of the command's side; the last one closes by itself when the command
+ * starts.
+ */
 struct far_ends {
 	int in;
 	int out;
 	int err;
 	int result;
-	int report;	/* the child writes a struct refusal to it when it cannot become the command */
+	int report; /* takes a struct refusal from a child that cannot become the command */
 };
 
 /* All that the child needs, made before it exists: it may only make system calls. */
 struct start {
-	const char **words;		/* words[-1] is free */
+	const char **words; /* words[-1] is free */
 	const char **environment;
-	const char *path;		/* PATH of that environment; NULL: not set */
-	const char *cwd;		/* NULL: stay */
+	const char *path; /* PATH of that environment; NULL: not set */
+	const char *cwd;  /* NULL: stay */
 	struct far_ends ends;
 	pid_t worker;
 };
@@ -74,7 +77,10 @@ static void child_exec_file(const struct start *s, const char *file)
 {
 	execve(file, (char *const *)s->words, (char *const *)s->environment);
 	if (errno == ENOEXEC) {
-		/* A script without a first line that says for whom it is: for sh, as execvp() has it. */
+		/*
+		 * A script without a first line that says for whom it is: for sh, as execvp()
+		 * has it.
+		 */
 		const char *name = s->words[0];
 
 		s->words[-1] = SHELL;
@@ -104,7 +110,10 @@ static void child_exec_search(const struct start *s)
 			memcpy(file, dir, len);
 			file[len] = '/';
 			memcpy(file + (len > 0 ? len + 1 : 0), name, name_len + 1);
-			/* execve() finds out that there is no such file only after copying all words. */
+			/*
+			 * execve() finds out that there is no such file only after copying all
+			 * words.
+			 */
 			if (access(file, F_OK) == 0)
 				child_exec_file(s, file);
 			if (errno == EACCES)
@@ -127,13 +136,17 @@ static void child_place(const struct start *s, int fd, int number)
 }
 
 /*
- * The child shares this process's memory until it is gone or another program (vfork), so it only makes system calls.
+ * The child shares this process's memory until it is gone or another program (vfork), so it only
+ * makes system calls.
  */
 static _Noreturn void child_run(const struct start *s)
 {
 	sigset_t none;
 
-	/* Its own group: `kill 0` in a script is meant for the script. And no terminal to read passwords from. */
+	/*
+	 * Its own group: `kill 0` in a script is meant for the script. And no terminal to read
+	 * passwords from.
+	 */
 	setsid();
 	/* The worker kills the whole tree when it can; this is for when it is killed itself. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -143,7 +156,10 @@ static _Noreturn void child_run(const struct start *s)
 	child_place(s, s->ends.out, STDOUT_FILENO);
 	child_place(s, s->ends.err, STDERR_FILENO);
 	child_place(s, s->ends.result, RESULT_FD);
-	/* All others are marked already, where everybody did his duty; an old kernel does not know this call. */
+	/*
+	 * All others are marked already, where everybody did his duty; an old kernel does not
+	 * know this call.
+	 */
 	close_range(RESULT_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	if (s->cwd != NULL && chdir(s->cwd) < 0)
 		child_refuse(s, STEP_CHDIR);
@@ -154,8 +170,8 @@ static _Noreturn void child_run(const struct start *s)
 }
 
 /*
- * vfork() because fork() would copy this process's page tables and then copy each page that is touched, for a
- * child that calls exec at once: it takes a third of the time.
+ * vfork() because fork() would copy this process's page tables and then copy each page that is
+ * touched, for a child that calls exec at once: it takes a third of the time.
  */
 static pid_t start_child(const struct start *s)
 {
@@ -213,7 +229,8 @@ static void close_near_ends(struct command *c)
 
 static int make_pipes(struct command *c, struct far_ends *ends, int *report, const struct job *job)
 {
-	if (make_stream(&c->out, &ends->out, true) < 0 || make_stream(&c->err, &ends->err, true) < 0 ||
+	if (make_stream(&c->out, &ends->out, true) < 0 ||
+	    make_stream(&c->err, &ends->err, true) < 0 ||
 	    make_stream(&c->result, &ends->result, true) < 0 ||
 	    make_pipe(report, &ends->report, true) < 0)
 		return -1;
@@ -228,12 +245,12 @@ static int make_pipes(struct command *c, struct far_ends *ends, int *report, con
 }
 
 /*
- * A file that is nowhere in the file system: it is opened by the name that this process's descriptor has in /proc,
- * is gone when this process is, and so never has to be cleaned up.
+ * A file that is nowhere in the file system: it is opened by the name that this process's
+ * descriptor has in /proc, is gone when this process is, and so never has to be cleaned up.
  */
-static const char *make_prompt_file(char path[PROC_PATH_MAX], const char *text, size_t len)
+static const char *make_file(char path[PROC_PATH_MAX], const char *text, size_t len)
 {
-	int fd = memfd_create("prompt", MFD_CLOEXEC);
+	int fd = memfd_create("pollard", MFD_CLOEXEC);
 
 	if (fd < 0 || write_all(fd, text, len) < 0)
 		return NULL;
@@ -241,20 +258,27 @@ static const char *make_prompt_file(char path[PROC_PATH_MAX], const char *text, 
 	return path;
 }
 
-/* The system prompt, an empty line, the prompt; or the prompt alone when the other goes another way. */
+static void end_line(struct buf *text)
+{
+	if (text->len > 0 && text->data[text->len - 1] != '\n')
+		buf_addch(text, '\n');
+}
+
+/*
+ * The system prompt, an empty line, the prompt; or the prompt alone when the other goes another
+ * way. Its last line is ended, or a program that reads lines would not see it.
+ */
 static void join_prompts(struct command *c, const struct job *job, bool system_apart)
 {
 	struct buf whole = BUF_INIT;
 
-	c->input = job->input;
-	c->input_len = job->input != NULL ? job->input_len : 0;
-	if (system_apart || job->system == NULL || job->system_len == 0)
-		return;
-	buf_add(&whole, job->system, job->system_len);
-	if (whole.data[whole.len - 1] != '\n')
+	if (!system_apart && job->system_len > 0) {
+		buf_add(&whole, job->system, job->system_len);
+		end_line(&whole);
 		buf_addch(&whole, '\n');
-	buf_addch(&whole, '\n');
-	buf_add(&whole, c->input, c->input_len);
+	}
+	buf_add(&whole, job->input, job->input_len);
+	end_line(&whole);
 	c->input_len = whole.len;
 	c->input = buf_detach(&whole);
 }
@@ -273,11 +297,12 @@ static const char **agent_words(struct command *c, const struct job *job)
 	};
 
 	join_prompts(c, job, system_apart);
-	if (system_apart && make_prompt_file(system_path, job->system != NULL ? job->system : "",
-	    job->system != NULL ? job->system_len : 0) == NULL)
+	if (system_apart &&
+	    make_file(system_path, job->system != NULL ? job->system : "",
+		job->system != NULL ? job->system_len : 0) == NULL)
 		return NULL;
 	if (prompt_apart) {
-		if (make_prompt_file(prompt_path, c->input, c->input_len) == NULL)
+		if (make_file(prompt_path, c->input, c->input_len) == NULL)
 			return NULL;
 		c->input_len = 0;
 	}
@@ -293,7 +318,10 @@ static const char **prepare_words(struct command *c, const struct job *job)
 	return invocation_of_command(job);
 }
 
-/* Whether the child became the command: then the pipe was closed by that, and nothing was written to it. */
+/*
+ * Whether the child became the command: then the pipe was closed by that, and nothing was
+ * written to it.
+ */
 static bool read_report(int report, struct refusal *refusal)
 {
 	return read_all(report, refusal, sizeof(*refusal)) != (ssize_t)sizeof(*refusal);
@@ -333,6 +361,7 @@ bool command_start(struct command *c, const struct job *job, struct result *r)
 		.worker = getpid(),
 	};
 	struct refusal refusal;
+	char last_error[PROC_PATH_MAX] = "";
 
 	*c = (struct command){ .pid = -1, .in = -1, .out = -1, .err = -1, .result = -1 };
 	s.words = prepare_words(c, job);
@@ -340,7 +369,10 @@ bool command_start(struct command *c, const struct job *job, struct result *r)
 		refusal_explain(r, (struct refusal){ STEP_INPUT, errno }, job->argv[0], NULL, NULL);
 		return false;
 	}
-	s.environment = invocation_environment(job);
+	if (job->last_error != NULL &&
+	    make_file(last_error, job->last_error, job->last_error_len) == NULL)
+		*last_error = '\0';
+	s.environment = invocation_environment(job, *last_error != '\0' ? last_error : NULL);
 	s.path = environment_get(s.environment, "PATH");
 	if (launch(c, &s, job, &refusal))
 		return true;

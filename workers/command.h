@@ -12,16 +12,17 @@
 #include "shared/result.h"
 
 /*
- * A command that runs. Made by command_start(); the descriptors are this process's ends of the pipes, non-blocking,
- * closed by whoever uses them up; command_feed() closes `in`. The process is waited for by tree_reap().
+ * A command that runs. Made by command_start(); the descriptors are this process's ends of the
+ * pipes, non-blocking, closed by whoever uses them up; command_feed() closes `in`. The process
+ * is waited for by tree_reap().
  */
 struct command {
 	pid_t pid;
-	int in;			/* -1: closed, or nothing to write */
+	int in; /* -1: closed, or nothing to write */
 	int out;
 	int err;
-	int result;		/* the other end of POLLARD_RESULT_FD */
-	const char *input;	/* still to be written to `in` */
+	int result;	   /* the other end of POLLARD_RESULT_FD */
+	const char *input; /* still to be written to `in` */
 	size_t input_len;
 };
 

@@ -162,7 +162,8 @@ static void add(const char **environment, size_t *count, const char *name, const
 	environment[(*count)++] = entry;
 }
 
-static void add_own(const char **environment, size_t *count, const struct job *job)
+static void add_own(const char **environment, size_t *count, const struct job *job,
+    const char *last_error)
 {
 	char attempt[NUMBER_MAX], result_fd[NUMBER_MAX];
 
@@ -174,11 +175,11 @@ static void add_own(const char **environment, size_t *count, const struct job *j
 	add(environment, count, "POLLARD_ATTEMPT", attempt);
 	add(environment, count, "POLLARD_AGENT", job->agent);
 	add(environment, count, "POLLARD_RESULT_FD", result_fd);
-	add(environment, count, "POLLARD_LAST_ERROR", job->last_error);
+	add(environment, count, "POLLARD_LAST_ERROR", last_error);
 	add(environment, count, "TRACEPARENT", job->traceparent);
 }
 
-const char **invocation_environment(const struct job *job)
+const char **invocation_environment(const struct job *job, const char *last_error)
 {
 	size_t inherited = 0, count = 0;
 	const char **out;
@@ -192,7 +193,7 @@ const char **invocation_environment(const struct job *job)
 	for (size_t i = 0; i < job->nenv; i++)
 		if (!is_own_name(job->env[i].name))
 			add(out, &count, job->env[i].name, job->env[i].value);
-	add_own(out, &count, job);
+	add_own(out, &count, job, last_error);
 	out[count] = NULL;
 	return out;
 }

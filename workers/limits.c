@@ -9,7 +9,10 @@
  */
 #define LINGER_MS 50
 #define SWEEP_MS 200
-/* A process in an uninterruptible wait cannot be killed; nobody should wait for it longer than this. */
+/*
+ * A process in an uninterruptible wait cannot be killed; nobody should wait for it longer than
+ * this.
+ */
 #define KILL_MS 5000
 #define ROUND_MAX_MS 64
 

@@ -15,20 +15,23 @@
 #define TEMP_NAME_MAX 300
 #define UTF8_MAX 4
 
-/* The file that is being written. Descriptor: opened by open_output(), closed by close_output() when it is ours. */
+/*
+ * The file that is being written. Descriptor: opened by open_output(), closed by close_output()
+ * when it is ours.
+ */
 struct output {
 	int fd;
-	bool ours;			/* to be renamed from `temp`; else it was lent */
+	bool ours; /* to be renamed from `temp`; else it was lent */
 	char temp[TEMP_NAME_MAX];
-	struct buf waiting;		/* not written yet */
+	struct buf waiting; /* not written yet */
 	uint64_t written;
-	int error;			/* errno of the first failure; nothing is written after it */
+	int error; /* of the first failure; nothing is written after it */
 };
 
 /* One answer, read back from the journal. Made by read_item(), released by free_item(). */
 struct item {
 	struct result result;
-	int file;			/* of a spilled answer; -1 */
+	int file; /* of a spilled answer; -1 */
 };
 
 static void flush_output(struct output *o)
@@ -103,7 +106,8 @@ static bool parse_item(const struct job *job, struct item *it, const char *text,
 	bool good = false;
 
 	if (record != NULL && result_from_json(&it->result, record))
-		good = it->result.has_text || !it->result.out.spilled || open_spilled(job, it, record);
+		good =
+		    it->result.has_text || !it->result.out.spilled || open_spilled(job, it, record);
 	cJSON_Delete(record);
 	return good;
 }
@@ -119,7 +123,7 @@ static const char *read_item(const struct job *job, const struct merge_item *m, 
 	if (m->offset < 0)
 		return m->missing != NULL ? m->missing : "no result";
 	good = pread_all(job->journal_fd, buf_reserve(&text, m->length), m->length,
-	    (off_t)m->offset) == (ssize_t)m->length;
+		   (off_t)m->offset) == (ssize_t)m->length;
 	text.len = m->length;
 	good = good && parse_item(job, it, text.data, text.len);
 	buf_free(&text);
@@ -136,7 +140,10 @@ static bool is_blank(const struct buf *text)
 	return text->len == 0 || strspn(buf_str(text), " \t\r\n") == text->len;
 }
 
-/* Copies the rest of a file; copy_file_range() spares the way through this process where the file system can. */
+/*
+ * Copies the rest of a file; copy_file_range() spares the way through this process where the
+ * file system can.
+ */
 static void copy_file(struct output *o, int file)
 {
 	ssize_t n;
@@ -298,7 +305,8 @@ static void json_missing(struct buf *missing, const char *task, const char *why)
 	json_string(missing, why, strlen(why));
 }
 
-static void add_missing(struct buf *missing, const struct job *job, const char *task, const char *why)
+static void add_missing(struct buf *missing, const struct job *job, const char *task,
+    const char *why)
 {
 	if (job->merge_json)
 		json_missing(missing, task, why);
@@ -306,7 +314,8 @@ static void add_missing(struct buf *missing, const struct job *job, const char *
 		markdown_missing(missing, task, why);
 }
 
-static void end_merge(struct output *o, const struct job *job, const struct buf *missing, bool empty)
+static void end_merge(struct output *o, const struct job *job, const struct buf *missing,
+    bool empty)
 {
 	if (job->merge_json)
 		buf_addf(&o->waiting, "},\"missing\":{%s}}\n", buf_str(missing));

@@ -1,12 +1,12 @@
 /*
- * The built-in merge: the results of a step in the order of its list, as one file. A function run in a worker, because
- * results can be large and are written by strangers.
+ * The built-in merge: the results of a step in the order of its list, as one file. A function
+ * run in a worker, because results can be large and are written by strangers.
  *
- * Markdown: for each result "## TASK" (or "## TASK (AGENT)"), an empty line, and the answer; at the end, under
- * "## Missing", a line for each task that has none.
+ * Markdown: for each result "## TASK" (or "## TASK (AGENT)"), an empty line, and the answer; at
+ * the end, under "## Missing", a line for each task that has none.
  *
- * JSON: {"results":{"TASK":...},"missing":{"TASK":"why"}}: the structured result of a task, else its answer as a string.
- * The two stand apart because any word can be the id of a task.
+ * JSON: {"results":{"TASK":...},"missing":{"TASK":"why"}}: the structured result of a task, else
+ * its answer as a string. The two stand apart because any word can be the id of a task.
  */
 #ifndef POLLARD_MERGER_H
 #define POLLARD_MERGER_H
@@ -18,7 +18,8 @@
 
 /*
  * Writes the merge of job->items; the file has its name only when it is whole. Fills *r.
- * `stopped` is asked between items whether to end now; then nothing is left and the result is cancelled.
+ * `stopped` is asked between items whether to end now; then nothing is left and the result is
+ * cancelled.
  */
 void merger_run(const struct job *job, struct result *r, bool (*stopped)(void));
 

@@ -13,7 +13,10 @@
 #define SHEBANG_MAX 128
 #define FILE_MAX 4096
 
-/* What a relative name is relative to: the caller closes it when it is not AT_FDCWD; -1 when it cannot be opened. */
+/*
+ * What a relative name is relative to: the caller closes it when it is not AT_FDCWD; -1 when it
+ * cannot be opened.
+ */
 static int base_of(const char *file, const char *cwd)
 {
 	if (cwd == NULL || *file == '/')
@@ -104,8 +107,10 @@ static void explain_not_found(struct result *r, const char *name, const char *pa
 		result_set_error(r, "cannot start '%s': its interpreter '%s' does not exist",
 		    safe(name), safe(interpreter));
 	else
-		result_set_error(r, "cannot start '%s': its loader does not exist (built for another "
-		    "system?)", safe(name));
+		result_set_error(r,
+		    "cannot start '%s': its loader does not exist (built for another "
+		    "system?)",
+		    safe(name));
 }
 
 static void explain_denied(struct result *r, const char *file, const char *cwd)
@@ -135,8 +140,10 @@ static void explain_exec(struct result *r, int error, const char *file, const ch
 		explain_denied(r, file, cwd);
 		break;
 	case E2BIG:
-		result_set_error(r, "cannot start '%s': argument list too long: give long text on "
-		    "standard input", safe(file));
+		result_set_error(r,
+		    "cannot start '%s': argument list too long: give long text on "
+		    "standard input",
+		    safe(file));
 		break;
 	default:
 		result_set_error(r, "cannot start '%s': %s", safe(file), strerror(error));
@@ -146,10 +153,11 @@ static void explain_exec(struct result *r, int error, const char *file, const ch
 static void explain_chdir(struct result *r, int error, const char *file, const char *cwd)
 {
 	if (error == ENOENT)
-		result_set_error(r, "cannot start '%s': no such directory '%s'", safe(file), safe(cwd));
+		result_set_error(r, "cannot start '%s': no such directory '%s'", safe(file),
+		    safe(cwd));
 	else
-		result_set_error(r, "cannot start '%s': cannot enter directory '%s': %s", safe(file),
-		    safe(cwd), strerror(error));
+		result_set_error(r, "cannot start '%s': cannot enter directory '%s': %s",
+		    safe(file), safe(cwd), strerror(error));
 }
 
 void refusal_explain(struct result *r, struct refusal refusal, const char *file, const char *path,

@@ -8,8 +8,8 @@
 
 /* What the child was at when it failed. */
 enum start_step {
-	STEP_PIPE,	/* pipes, before the fork */
-	STEP_INPUT,	/* the files of an agent's prompts */
+	STEP_PIPE,  /* pipes, before the fork */
+	STEP_INPUT, /* the files of an agent's prompts */
 	STEP_FORK,
 	STEP_CHDIR,
 	STEP_DUP,
@@ -18,7 +18,7 @@ enum start_step {
 
 struct refusal {
 	enum start_step step;
-	int error;		/* errno */
+	int error; /* errno */
 };
 
 /*

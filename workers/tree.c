@@ -33,7 +33,7 @@ struct pid_list {
 
 struct process {
 	pid_t parent;
-	char state;	/* as in proc(5): 'Z' is a zombie */
+	char state; /* as in proc(5): 'Z' is a zombie */
 };
 
 bool tree_reap(pid_t command, struct tree_end *end)
@@ -200,8 +200,9 @@ static void collect(struct pid_list *list)
 }
 
 /*
- * Only our own children keep their number until we have waited for them. The number of anything deeper may
- * by now be that of a stranger: so hold on to the process first, and look whose it is then.
+ * Only our own children keep their number until we have waited for them. The number of anything
+ * deeper may by now be that of a stranger: so hold on to the process first, and look whose it is
+ * then.
  */
 static void signal_deeper(pid_t pid, int signal)
 {

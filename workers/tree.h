@@ -1,9 +1,9 @@
 /*
  * The processes of one attempt: everything below this worker.
  *
- * The worker is a subreaper, so whatever the command starts stays below it however often it forks: processes whose
- * parent ended become the worker's own children. Hence waitpid() saying ECHILD proves that nothing is left,
- * and /proc is looked at only when something is.
+ * The worker is a subreaper, so whatever the command starts stays below it however often it
+ * forks: processes whose parent ended become the worker's own children. Hence waitpid() saying
+ * ECHILD proves that nothing is left, and /proc is looked at only when something is.
  */
 #ifndef POLLARD_TREE_H
 #define POLLARD_TREE_H
@@ -15,7 +15,7 @@
 /* What came of the command's own process. */
 struct tree_end {
 	bool reaped;
-	int status;	/* as waitpid() gives it */
+	int status; /* as waitpid() gives it */
 };
 
 /*
@@ -25,14 +25,15 @@ struct tree_end {
 bool tree_reap(pid_t command, struct tree_end *end);
 
 /*
- * Sends the signal to every process below this one and returns how many there were; with signal 0 they are only
- * counted. Stopped processes are woken, so that they can act on it. Dead ones that nobody has waited
- * for do not count.
+ * Sends the signal to every process below this one and returns how many there were; with signal
+ * 0 they are only counted. Stopped processes are woken, so that they can act on it. Dead ones
+ * that nobody has waited for do not count.
  */
 unsigned tree_signal(int signal);
 
 /*
- * SIGKILL to everything, again and again until nothing is left or the time is up. Whether nothing is left.
+ * SIGKILL to everything, again and again until nothing is left or the time is up. Whether
+ * nothing is left.
  */
 bool tree_kill(int64_t limit_ms);
 

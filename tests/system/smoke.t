@@ -27,8 +27,8 @@ $ printf '%s\n' 3 3 | pollard run -k --progress none -- misbehave exit
 
 === --version says a name and a version
 $ pollard --version
-[stdout like]
-pollard \d+\.\d+\.\d+
+[stdout~]
+^pollard \d+\.\d+\.\d+$
 
 === an unknown option is told with what was probably meant, and nothing runs
 $ echo a | pollard run --retrys 3 -- touch

@@ -90,16 +90,20 @@ START_TEST(telling_line)
 		{ "\n \n---\n", "" },
 		{ "one\ntwo\n\n", "two" },
 		{ "Traceback (most recent call last):\n  File \"x.py\", line 1, in <module>\n"
-		  "    f()\nValueError: bad value\n", "ValueError: bad value" },
+		  "    f()\nValueError: bad value\n",
+		    "ValueError: bad value" },
 		{ "gcc -c x.c\nx.c:1:1: error: unknown type name 'foo'\n    1 | foo\n      | ^~~\n"
-		  "make: *** [Makefile:2: all] Error 1\n", "x.c:1:1: error: unknown type name 'foo'" },
+		  "make: *** [Makefile:2: all] Error 1\n",
+		    "x.c:1:1: error: unknown type name 'foo'" },
 		{ "/x/a.js:1\nthrow new Error('no schema')\n^\n\nError: no schema\n"
 		  "    at Object.<anonymous> (/x/a.js:1:7)\n    at Module._compile (loader:1)\n\n"
-		  "Node.js v20.1.0\n", "Error: no schema" },
-		{ "panic: boom\n\ngoroutine 1 [running]:\nmain.main()\n\t/tmp/x.go:4\nexit status 2\n",
-		  "panic: boom" },
+		  "Node.js v20.1.0\n",
+		    "Error: no schema" },
+		{ "panic: boom\n\ngoroutine 1 [running]:\nmain.main()\n\tx.go:4\nexit status 2\n",
+		    "panic: boom" },
 		{ "sh: 1: foo: not found", "sh: 1: foo: not found" },
-		{ "connection refused by host\nsee the log for details\n", "connection refused by host" },
+		{ "connection refused by host\nsee the log for details\n",
+		    "connection refused by host" },
 		{ "make: *** [all] Error 2\n", "make: *** [all] Error 2" },
 	};
 	const char *line;
@@ -138,7 +142,8 @@ END_TEST
 
 START_TEST(given_result)
 {
-	read_answer("text", "", "{ \"summary\": \"short\",\n \"files\": [\"a\", \"b\", 3, \"a\"], \"n\": 1.50 }\n");
+	read_answer("text", "",
+	    "{ \"summary\": \"short\",\n \"files\": [\"a\", \"b\", 3, \"a\"], \"n\": 1.50 }\n");
 	ck_assert_str_eq(r.structured,
 	    "{\"summary\":\"short\",\"files\":[\"a\",\"b\",3,\"a\"],\"n\":1.50}");
 	ck_assert_str_eq(r.summary, "short");
@@ -292,7 +297,8 @@ START_TEST(files_that_exist)
 	make_file(directory, "src/b.c");
 	make_file(directory, "README.md");
 	make_file(directory, "Makefile");
-	snprintf(text, sizeof(text), "See `src/a.c:12:3`, (./README.md). Also \"src/a.c\", %s/src/b.c! "
+	snprintf(text, sizeof(text),
+	    "See `src/a.c:12:3`, (./README.md). Also \"src/a.c\", %s/src/b.c! "
 	    "Not src/, Makefile, src/gone.c, ../%s/README.md, src/../README.md or /etc/passwd.",
 	    directory, directory + strlen("/tmp/"));
 	answer_find_files(&r, text, strlen(text), directory);

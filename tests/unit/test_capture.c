@@ -2,12 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "shared/io.h"
@@ -88,7 +88,8 @@ static struct buf kept(void)
 	}
 	ck_assert_uint_eq(stream.data.len, 0);
 	size = lseek(place.lent_fd, 0, SEEK_END);
-	all.len = (size_t)pread_all(place.lent_fd, buf_reserve(&all, (size_t)size), (size_t)size, 0);
+	all.len =
+	    (size_t)pread_all(place.lent_fd, buf_reserve(&all, (size_t)size), (size_t)size, 0);
 	return all;
 }
 
@@ -117,8 +118,8 @@ static void check_cut(size_t limit)
 	const char *at;
 	size_t mark_len, tail;
 
-	mark_len = (size_t)snprintf(mark, sizeof(mark), "\n[pollard: %" PRIu64 " bytes dropped here]\n",
-	    stream.dropped);
+	mark_len = (size_t)snprintf(mark, sizeof(mark),
+	    "\n[pollard: %" PRIu64 " bytes dropped here]\n", stream.dropped);
 	at = memmem(all.data, all.len, mark, mark_len);
 	ck_assert_ptr_nonnull(at);
 	ck_assert_uint_eq((size_t)(at - all.data), limit / 2);
@@ -207,8 +208,8 @@ END_TEST
 
 START_TEST(over_the_limit_the_middle_goes)
 {
-	static const uint64_t limits[] = { 1, 2, 99, 100, INLINE_MAX - 7, INLINE_MAX, INLINE_MAX + 1,
-	    20000, 65537, 100000 };
+	static const uint64_t limits[] = { 1, 2, 99, 100, INLINE_MAX - 7, INLINE_MAX,
+		INLINE_MAX + 1, 20000, 65537, 100000 };
 	static const uint64_t extras[] = { 1, 10, 40, 999, 1000, 5001, 30000, 123457 };
 	uint64_t limit = limits[_i / 8], extra = extras[_i % 8];
 	struct buf all;

@@ -29,7 +29,7 @@ static int parse(const char *line)
 	char *word;
 
 	ck_assert_uint_lt(strlen(line), sizeof(line_copy));
-	strcpy(line_copy, line);
+	memcpy(line_copy, line, strlen(line) + 1);
 	while ((word = strsep(&rest, " ")) != NULL) {
 		ck_assert_int_lt(argc, WORDS_MAX - 1);
 		words[argc++] = word;
@@ -110,7 +110,7 @@ END_TEST
 START_TEST(values_are_read_in_every_form)
 {
 	accept_line("pollard run -j 8 -t 90 --grace=250ms --max-output 64K --retries=3 "
-	    "--tokens-at-once 400k --deadline 2h --delay 1s --idle-timeout 5m");
+		    "--tokens-at-once 400k --deadline 2h --delay 1s --idle-timeout 5m");
 	ck_assert_uint_eq(config.jobs, 8);
 	ck_assert_int_eq(config.timeout_ms, 90000);
 	ck_assert_int_eq(config.grace_ms, 250);
@@ -130,12 +130,11 @@ END_TEST
 
 START_TEST(choices_are_stored_as_their_enum)
 {
-	accept_line("pollard run -o merged -m json --sync task --progress plain --color never");
+	accept_line("pollard run -o merged -m json --sync task --progress plain");
 	ck_assert_int_eq(config.output, OUTPUT_MERGED);
 	ck_assert_int_eq(config.merge, MERGE_JSON);
 	ck_assert_int_eq(config.sync, SYNC_TASK);
 	ck_assert_int_eq(config.progress, PROGRESS_PLAIN);
-	ck_assert_int_eq(config.color, COLOR_NEVER);
 	accept_line("pollard run -m none --sync end -o json --debugger none");
 	ck_assert_int_eq(config.merge, MERGE_NONE);
 	ck_assert_int_eq(config.sync, SYNC_END);
@@ -326,6 +325,7 @@ START_TEST(what_is_not_built_is_refused)
 	refuse("pollard resume", EXIT_USAGE, "command 'resume' is not in this version");
 	refuse("pollard run -f x.yaml", EXIT_USAGE, "workflows are not in this version");
 	refuse("pollard run -m researcher", EXIT_USAGE, "an agent is not in this version");
+	refuse("pollard run --progress tty", EXIT_USAGE, "tty is not in this version");
 	refuse("pollard run --debugger researcher", EXIT_USAGE, "an agent is not in this version");
 	accept_line("pollard run -f x.jsonl");
 	buf_free(&line);
@@ -412,8 +412,8 @@ START_TEST(the_table_is_consistent)
 			if ((a->commands & b->commands) == 0)
 				continue;
 			ck_assert(a->letter == 0 || a->letter != b->letter);
-			ck_assert(a->name == NULL || b->name == NULL ||
-			    strcmp(a->name, b->name) != 0);
+			ck_assert(
+			    a->name == NULL || b->name == NULL || strcmp(a->name, b->name) != 0);
 		}
 	}
 }

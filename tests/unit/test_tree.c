@@ -12,7 +12,10 @@
 
 Suite *tree_suite(void);
 
-/* Each test runs in a process of its own that stands for the worker; it exits 0 when all was right. */
+/*
+ * Each test runs in a process of its own that stands for the worker; it exits 0 when all was
+ * right.
+ */
 static void as_worker(void (*test)(void))
 {
 	int status;
@@ -21,6 +24,8 @@ static void as_worker(void (*test)(void))
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
+		/* Check has a handler that would end the test. */
+		signal(SIGTERM, SIG_DFL);
 		test();
 		_exit(0);
 	}
@@ -36,9 +41,10 @@ static void as_worker(void (*test)(void))
 			_exit(__LINE__ < 255 ? __LINE__ : 255); \
 	} while (0)
 
-/* Says over the pipe that it is there, then stays. */
+/* Says over the pipe that it is there, then stays; not for ever, should the test fail. */
 static _Noreturn void stay(int ready)
 {
+	alarm(10);
 	if (write_all(ready, "x", 1) < 0)
 		_exit(1);
 	for (;;)
@@ -97,12 +103,13 @@ static void one_child(void)
 static void daemons(void)
 {
 	struct tree_end end = { false, 0 };
-	pid_t first = start(daemon_that_stays);
+	pid_t first = start(daemon_that_stays), second = start(daemon_that_stays);
 
-	start(daemon_that_stays);
 	while (!end.reaped)
 		NEED(tree_reap(first, &end));
 	NEED(WIFEXITED(end.status));
+	if (waitpid(second, NULL, 0) < 0)
+		NEED(errno == ECHILD);
 	NEED(tree_signal(SIGTERM) == 4);
 	NEED(tree_signal(0) == 4);
 	NEED(tree_kill(5000));
@@ -154,7 +161,8 @@ static void stranger(void)
 
 START_TEST(tree)
 {
-	static void (*const tests[])(void) = { one_child, daemons, stopped, zombie, nothing, stranger };
+	static void (*const tests[])(
+	    void) = { one_child, daemons, stopped, zombie, nothing, stranger };
 
 	as_worker(tests[_i]);
 }
