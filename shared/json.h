@@ -41,6 +41,7 @@ const char *json_get_string(const cJSON *object, const char *key);
 double json_get_number(const cJSON *object, const char *key, double otherwise);
 
 /* NULL becomes null. */
+/* Keys are not copied: they must live as long as the object, as literals do. */
 void json_add_string(cJSON *object, const char *key, const char *value);
 /* Exact at any size. */
 void json_add_integer(cJSON *object, const char *key, int64_t value);

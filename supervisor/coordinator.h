@@ -23,6 +23,7 @@
 #include "supervisor/record.h"
 #include "supervisor/recovery.h"
 #include "supervisor/schedule.h"
+#include "supervisor/scope.h"
 #include "supervisor/sink.h"
 #include "supervisor/task.h"
 
@@ -111,6 +112,9 @@ struct run {
 	size_t nfailed;
 	size_t failed_cap;
 
+	struct scopes *scopes;		/* paths that tasks write and read */
+	char *state_root;		/* where no task may write; NULL: nothing is kept */
+
 	/* --stream */
 	struct input *input;		/* NULL: all was read beforehand, or the end has come */
 	int input_fd;
@@ -168,11 +172,18 @@ void intake_open(struct run *run, const char *name, int fd);
 void intake_stream(struct run *run, bool ready);
 /* The first of the tasks it needs that did not succeed. */
 const char *intake_missing_need(const struct run *run, const struct task *task);
+/* Whether the task may write where the record is kept. */
+bool intake_covers_record(const struct run *run, const struct task *task);
 /* Whether more input is wanted now. */
 bool intake_wants(const struct run *run);
+/* Whether records that were read already could be taken now. */
+bool intake_pending(const struct run *run);
 /* Lets go of tasks of a stream that are over and printed. */
 void intake_forget(struct run *run);
+/* Reads no more. */
 void intake_close(struct run *run);
+/* The same, and lets go of all tasks of a stream. */
+void intake_free(struct run *run);
 
 /* summary.c */
 

@@ -33,7 +33,7 @@ struct emit {
 	size_t next;		/* -k: the first task that has not been printed */
 	struct lent *lent;
 	size_t nlent;
-	struct sink_stream *live_out;	/* what has come so far of the attempt that runs (--sequential); NULL */
+	struct sink_stream *live_out;	/* of the attempt that runs (--sequential); NULL */
 	struct sink_stream *live_err;
 };
 

@@ -118,8 +118,24 @@ bool intake_wants(const struct run *run)
 	return run->input_hungry && wants_tasks(run);
 }
 
+bool intake_pending(const struct run *run)
+{
+	return wants_tasks(run) && !run->input_hungry;
+}
+
+bool intake_covers_record(const struct run *run, const struct task *task)
+{
+	return run->state_root != NULL && task->more != NULL && task->more->nwrites > 0 &&
+	    scope_covers_path(task, run->state_root);
+}
+
 static void take_task(struct run *run, struct streamed *s)
 {
+	if (intake_covers_record(run, &s->task)) {
+		s->task.text = "'writes' covers the state directory";
+		s->task.text_len = strlen(s->task.text);
+		s->task.kind = TASK_INVALID;
+	}
 	size_t index = nodes_add(&run->nodes, &s->task);
 	/* a repeated id makes an invalid record, and the first task keeps it */
 	if (s->task.kind != TASK_INVALID)
@@ -187,16 +203,21 @@ void intake_close(struct run *run)
 	run->input = NULL;
 }
 
-static void forget_task(struct run *run, size_t index)
+static void free_task(struct node *node)
 {
-	struct node *node = nodes_at(&run->nodes, index);
 	struct streamed *s = (struct streamed *)node->task;
-	if (index >= run->succeeded_cap)
-		run->succeeded = table_grow(run->succeeded, &run->succeeded_cap, index + 1, 1);
-	run->succeeded[index] = node->status == RESULT_SUCCEEDED;
 	arena_free(&s->arena);
 	free(s);
 	node->task = NULL;
+}
+
+static void forget_task(struct run *run, size_t index)
+{
+	struct node *node = nodes_at(&run->nodes, index);
+	if (index >= run->succeeded_cap)
+		run->succeeded = table_grow(run->succeeded, &run->succeeded_cap, index + 1, 1);
+	run->succeeded[index] = node->status == RESULT_SUCCEEDED;
+	free_task(node);
 }
 
 void intake_forget(struct run *run)
@@ -217,4 +238,13 @@ void intake_forget(struct run *run)
 	for (size_t i = run->nodes.base; i < to; i++)
 		forget_task(run, i);
 	nodes_forget(&run->nodes, to);
+}
+
+void intake_free(struct run *run)
+{
+	intake_close(run);
+	if (!run->config->stream)
+		return;
+	for (size_t i = run->nodes.base; i < run->nodes.end; i++)
+		free_task(nodes_at(&run->nodes, i));
 }

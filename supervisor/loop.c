@@ -206,15 +206,23 @@ void loop_stop(struct loop *l, bool at_once, int64_t patience_ms)
 	}
 }
 
+static void close_pipe(struct attempt *a)
+{
+	if (a->fd >= 0)
+		close(a->fd);
+	a->fd = -1;
+}
+
 /* Reads what has come; a pipe at its end is closed, and so is that of a worker that can write no more. */
 static void read_messages(struct attempt *a)
 {
 	while (a->fd >= 0 && a->in.len <= MESSAGE_HEADER + MESSAGE_MAX) {
-		char *room = buf_reserve(&a->in, READ_CHUNK);
-		ssize_t n = read(a->fd, room, READ_CHUNK);
+		size_t want = a->in.cap == 0 ? READ_FIRST : READ_CHUNK;
+		ssize_t n = read(a->fd, buf_reserve(&a->in, want), want);
 		if (n > 0) {
 			a->in.len += (size_t)n;
-			if ((size_t)n < READ_CHUNK && a->pid != 0)
+			/* live output is handed on before more of it is read, so that memory stays bounded */
+			if ((size_t)n < want && a->pid != 0)
 				return;
 			continue;
 		}
@@ -222,8 +230,7 @@ static void read_messages(struct attempt *a)
 			continue;
 		if (n < 0 && errno == EAGAIN && a->pid != 0)
 			return;
-		close(a->fd);
-		a->fd = -1;
+		close_pipe(a);
 	}
 }
 
@@ -296,8 +303,12 @@ static size_t build_fds(struct loop *l, int input_fd)
 	l->fds[FD_OUT] = sink_pollfd(l->out);
 	l->fds[FD_ERR] = sink_pollfd(l->err);
 	l->fds[FD_INPUT] = (struct pollfd){ .fd = input_fd, .events = POLLIN };
-	for (size_t i = 0; i < l->nrunning; i++)
-		l->fds[FD_FIRST + i] = (struct pollfd){ .fd = l->running[i]->fd, .events = POLLIN };
+	for (size_t i = 0; i < l->nrunning; i++) {
+		const struct attempt *a = l->running[i];
+		/* after its result only its end counts, which SIGCHLD tells: one wake-up less a task */
+		l->fds[FD_FIRST + i] =
+		    (struct pollfd){ .fd = a->have_result ? -1 : a->fd, .events = POLLIN };
+	}
 	return FD_FIRST + l->nrunning;
 }
 
@@ -440,7 +451,9 @@ struct event loop_next(struct loop *l)
 	}
 	while (l->next < l->nrunning) {
 		struct attempt *a = l->running[l->next];
-		if (a->pid == 0)
+		if (a->pid == 0 && a->have_result)
+			close_pipe(a);
+		else if (a->pid == 0)
 			read_messages(a);
 		while (a->in.len > 0 && a->lie == NULL) {
 			size_t before = a->in.len;

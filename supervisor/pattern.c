@@ -15,10 +15,10 @@ struct pattern_range {
 };
 
 enum item_kind {
-	ITEM_STAR,	/* any number of items: characters in a name, names in a path */
-	ITEM_CODE,	/* the code point `first` */
-	ITEM_SET,	/* ranges[first .. first + count - 1], in order and apart */
-	ITEM_NAME,	/* items[first .. first + count - 1], for one name of a path */
+	ITEM_STAR, /* any number of items: characters in a name, names in a path */
+	ITEM_CODE, /* the code point `first` */
+	ITEM_SET,  /* ranges[first .. first + count - 1], in order and apart */
+	ITEM_NAME, /* items[first .. first + count - 1], for one name of a path */
 };
 
 struct pattern_item {
@@ -71,8 +71,7 @@ static void add_code(struct buf *out, uint32_t code)
 
 static void add_item(struct pattern *p, enum item_kind kind, size_t first, size_t count)
 {
-	p->items[p->nitems++] =
-	    (struct pattern_item){ kind, (uint32_t)first, (uint32_t)count };
+	p->items[p->nitems++] = (struct pattern_item){ kind, (uint32_t)first, (uint32_t)count };
 }
 
 static int by_low(const void *a, const void *b)
@@ -176,8 +175,8 @@ static size_t add_set(struct pattern *p, const char *s, size_t len)
 			count = invert(inverse, written, count);
 			wanted = inverse;
 		}
-		p->ranges = xreallocarray(p->ranges, p->nranges + count + ANY_COUNT,
-		    sizeof *p->ranges);
+		p->ranges =
+		    xreallocarray(p->ranges, p->nranges + count + ANY_COUNT, sizeof *p->ranges);
 		size_t n = common(p->ranges + p->nranges, wanted, count, any_code, ANY_COUNT);
 		free(inverse);
 		add_item(p, ITEM_SET, p->nranges, n);

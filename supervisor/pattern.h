@@ -27,13 +27,13 @@ struct pattern_range;
  */
 struct pattern {
 	char *text;
-	size_t literal;		/* bytes of text before the first name that is no plain one */
-	size_t plain;		/* names in these */
+	size_t literal; /* bytes of text before the first name that is no plain one */
+	size_t plain;	/* names in these */
 	bool compiled;
-	bool impossible;	/* a set in it is empty: it matches nothing */
+	bool impossible; /* a set in it is empty: it matches nothing */
 	struct pattern_item *items;
 	size_t nitems;
-	size_t first_name;	/* the names stand at the end of items, behind their parts */
+	size_t first_name; /* the names stand at the end of items, behind their parts */
 	size_t nnames;
 	struct pattern_range *ranges;
 	size_t nranges;

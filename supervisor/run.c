@@ -54,6 +54,8 @@ void run_final(struct run *run, size_t task, enum result_status status, enum rea
 	node->status = (uint8_t)status;
 	node->reason = (uint8_t)reason;
 	counts_add(&run->counts, status);
+	if (node->task->more != NULL)
+		scopes_forget(run->scopes, task);
 
 	struct result made;
 	const struct result *r = attempt != NULL ? &attempt->result : &made;
@@ -188,6 +190,9 @@ static int64_t sooner(int64_t a, int64_t b)
 
 static int64_t wait_time(const struct run *run)
 {
+	/* bad records need no slot: when all that were taken were bad, no event calls for the rest */
+	if (intake_pending(run))
+		return 0;
 	int64_t wait = sooner(start_due(run), -1);
 	if (loop_running(run->loop) > 0)
 		wait = sooner(wait, progress_due(&run->progress));
@@ -245,7 +250,8 @@ static void run_loop(struct run *run)
 static bool scopes_conflict(void *context, size_t a, size_t b)
 {
 	const struct run *run = context;
-	return scope_conflict(nodes_at(&run->nodes, a)->task, nodes_at(&run->nodes, b)->task);
+	return scopes_meet(run->scopes, a, nodes_at(&run->nodes, a)->task, b,
+	    nodes_at(&run->nodes, b)->task);
 }
 
 static void start_run(struct run *run)
@@ -255,6 +261,7 @@ static void start_run(struct run *run)
 		.tokens_at_once = c->tokens_at_once, .context = run };
 	if (run->plan.has_needs || c->stream)
 		limits.conflict = scopes_conflict;
+	run->scopes = scopes_new();
 	run->schedule = schedule_new(&run->nodes, &limits);
 	run->step = &run->plan.steps[0];
 	run->emit = (struct emit){ .config = c, .record = &run->record, .step = run->step,
@@ -270,8 +277,9 @@ static void start_run(struct run *run)
 }
 
 /*
- * What still waits goes to its readers, as slow as they are. After a signal they have as long as a task would have, so that
- * one that is stuck does not keep us; a signal that comes now has nothing but this waiting to end.
+ * What still waits goes to its readers, as slow as they are. After a signal they have as long as a
+ * task would have, so that one that is stuck does not keep us; a signal that comes now has nothing
+ * but this waiting to end.
  */
 static void drain(struct run *run)
 {
@@ -316,10 +324,12 @@ static int finish_run(struct run *run)
 
 static void free_run(struct run *run)
 {
-	intake_close(run);
+	intake_free(run);
 	emit_free(&run->emit);
 	launch_free(&run->launch);
 	schedule_free(run->schedule);
+	scopes_free(run->scopes);
+	free(run->state_root);
 	loop_free(run->loop);
 	sink_close(run->out);
 	sink_close(run->err);
@@ -402,6 +412,20 @@ static void print_agent_warnings(const struct agents *agents)
 		warnx("warning: %s", safe(warnings[i]));
 }
 
+/* What tasks may write must not hold the record of what they did. */
+static void check_scopes(const struct run *run, struct diag *diag)
+{
+	const struct plan *p = &run->plan;
+	for (size_t i = 0; p->has_needs && i < p->ntasks; i++) {
+		const struct task *t = &p->tasks[i];
+		if (intake_covers_record(run, t))
+			diag_add(diag, input_name(run->config), t->line, 0,
+			    "'writes' covers the state directory '%s': declare less, or give another "
+			    "'--state-dir'",
+			    run->state_root);
+	}
+}
+
 /* Reads and checks the whole list. 0, or the exit status after saying what is wrong. */
 static int read_list(struct run *run, int fd)
 {
@@ -416,6 +440,8 @@ static int read_list(struct run *run, int fd)
 		return EXIT_IO;
 	}
 	int status = 0;
+	if (diag.count == 0)
+		check_scopes(run, &diag);
 	if (diag.count > 0) {
 		print_agent_warnings(run->agents);
 		diag_print(&diag);
@@ -436,9 +462,22 @@ static int nothing_to_do(const struct config *c)
 	return (int)status;
 }
 
+/* The state directory by its real name, as far as it is there; NULL without one. */
+static char *real_root(const struct config *c)
+{
+	char *root = state_root(c);
+	char *real = root != NULL ? realpath(root, NULL) : NULL;
+	if (real == NULL)
+		return root;
+	free(root);
+	return real;
+}
+
 static int run_all(struct run *run, worker_fn worker, int fd)
 {
 	const struct config *c = run->config;
+	if (!c->no_record)
+		run->state_root = real_root(c);
 	if (c->stream) {
 		intake_open(run, input_name(c), fd);
 	} else {

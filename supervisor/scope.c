@@ -106,8 +106,8 @@ static void go_into(struct walk *w, const char *name, size_t len, struct buf *re
 		size_t above = w->real.len;
 		buf_addch(&w->real, '/');
 		buf_add(&w->real, name, len);
-		ssize_t n = w->links < LINKS_MAX ?
-		    readlink(buf_str(&w->real), target, sizeof target) : -1;
+		ssize_t n =
+		    w->links < LINKS_MAX ? readlink(buf_str(&w->real), target, sizeof target) : -1;
 		if (n > 0) {
 			cut(&w->real, above);
 			follow(w, rest, target, (size_t)n);

@@ -415,9 +415,11 @@ static ssize_t move_some(struct sink *s, struct item *it, size_t len)
 		s->no_sendfile = true;
 		return -2;
 	}
-	if (n < 0)
+	if (n < 0) {
 		fail(s, errno);
-	else if (n == 0)
+		return -1;
+	}
+	if (n == 0)
 		it->len = 0; /* the file has become shorter */
 	return n;
 }

@@ -41,7 +41,7 @@ struct sink_format {
 	bool whole_lines;
 };
 void sink_add_bytes(struct sink *s, const struct sink_format *f, const void *data, size_t len);
-/* The same in pieces: what spans two of them is remembered until the stream is closed (NULL is none). */
+/* The same in pieces: what spans two of them is remembered until it is closed (NULL is none). */
 struct sink_stream;
 struct sink_stream *sink_stream_open(struct sink *s, const struct sink_format *f);
 void sink_stream_add(struct sink_stream *stream, const void *data, size_t len);

@@ -19,10 +19,16 @@
 /* The kernel's own limit of an environment is a quarter of the stack. */
 #define ENVIRON_MAX ((size_t)16 * 1024 * 1024)
 
-/* Children that were there before the run and have not been reaped; made by spawn_init(), kept until the process ends. */
+/*
+ * Children that were there before the run and have not been reaped; made by spawn_init(), kept
+ * until the process ends.
+ */
 static pid_t *earlier;
 static size_t nearlier;
-/* There were some: then not all that is adopted comes from a task, and this is what a task's environment has. */
+/*
+ * There were some: then not all that is adopted comes from a task, and this is what a task's
+ * environment has.
+ */
 static bool had_earlier;
 static char mark[64];
 

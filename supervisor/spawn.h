@@ -14,9 +14,10 @@
 typedef void (*worker_fn)(const struct job *job, int report_fd);
 
 /*
- * Makes this process the one that adopts what a dead worker leaves behind, and remembers the children that it already has (of a
- * shell that became pollard by exec): they are nobody's business here, nor is what comes of them. `run` is the run's id, by which
- * the processes of its tasks are told apart from those. Once per run, before the first spawn_worker().
+ * Makes this process the one that adopts what a dead worker leaves behind, and remembers the
+ * children that it already has (of a shell that became pollard by exec): they are nobody's business
+ * here, nor is what comes of them. `run` is the run's id, by which the processes of its tasks are
+ * told apart from those. Once per run, before the first spawn_worker().
  */
 void spawn_init(const char *run);
 

@@ -98,6 +98,10 @@ static void enter_ladder(struct run *run)
 static void add_names(struct buf *text, const struct run *run, const struct recovery *r)
 {
 	size_t named = r->count < 5 ? r->count : 5;
+	const char *first = nodes_at(&run->nodes, r->failures[0].task)->task->id;
+	/* "2 retried" could be how many */
+	if (first[strspn(first, "0123456789")] == '\0')
+		buf_addstr(text, r->count > 1 ? "tasks " : "task ");
 	for (size_t i = 0; i < named; i++)
 		buf_addf(text, "%s%s", i > 0 ? ", " : "",
 		    nodes_at(&run->nodes, r->failures[i].task)->task->id);
@@ -112,7 +116,10 @@ static void record_recovery(struct run *run)
 	struct buf text = BUF_INIT;
 	add_names(&text, run, r);
 	unsigned retried = nodes_at(&run->nodes, r->failures[0].task)->attempts - 1u;
-	if (r->level == 1 && retried == 1)
+	bool called_off = run->stop.stopping && r->recovered < r->count;
+	if (called_off)
+		buf_addf(&text, " called off (%s)", reason_text(run->stop.reason));
+	else if (r->level == 1 && retried == 1)
 		buf_addstr(&text, " retried once, refined");
 	else if (r->level == 1)
 		buf_addf(&text, " retried %u times, refined", retried);
@@ -124,7 +131,7 @@ static void record_recovery(struct run *run)
 		buf_addf(&text, ": the first failed again, the rest was not tried");
 	else if (r->recovered > 0)
 		buf_addf(&text, ": %zu of %zu succeeded", r->recovered, r->count);
-	else
+	else if (!called_off)
 		buf_addstr(&text, ": failed again");
 	record_event(&run->record, event_recovery(run->step, r->level, buf_str(&text)));
 	progress_line(&run->progress, "recovery, level %d: %s", r->level, buf_str(&text));

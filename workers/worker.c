@@ -96,7 +96,7 @@ static void settle(const struct job *job, int report_fd)
 {
 	close_others(job, report_fd);
 	/* What is meant for the supervisor's group or terminal does not concern the worker. */
-	setsid();
+	setpgid(0, 0);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	reset_signals();
 }

@@ -30,11 +30,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	/* Without any front matter there is nothing to say. */
 	if (agent == NULL) {
-		MUST(why != NULL || size < 3 || memcmp(data, "---", 3) != 0);
+		MUST(why != NULL || size < 4 || memcmp(data, "---\n", 4) != 0);
 	} else {
 		MUST(agent->name != NULL && agent->name[0] != '\0');
 		MUST(agent->description != NULL);
-		MUST(agent->system_len <= size);
+		/* each bad byte becomes the three of U+FFFD */
+		MUST(agent->system_len <= 3 * size);
 		MUST(agent->command == NULL || agent->command[0] != NULL);
 		agent_free(agent);
 	}

@@ -7,5 +7,7 @@ _Noreturn void __wrap__exit(int status);
 void __wrap__exit(int status)
 {
 	__gcov_dump();
+	/* After vfork() this is the parent's memory too: it begins anew, else it would write nothing at its own end. */
+	__gcov_reset();
 	__real__exit(status);
 }

@@ -70,14 +70,16 @@ $ echo a | pollard run -o none --progress none -- true; pollard show "$(ls "$POL
 [status] 65
 
 === any unique prefix of an id is that run; one that is not unique says which there are
-$ for i in 1 2; do echo $i | pollard run -o none --progress none -- echo; done
-$ ls "$POLLARD_STATE_DIR/runs" | while read run; do pollard show "$run" | head -1; pollard show "${run%?}" | head -1; done 2>&1 | sort | uniq -c | awk '{print $1, $2, $3}'
-[stdout~]
-^2 # <RUN>
-^2 # <RUN>
-$ pollard show 2
+$ for i in one two; do echo $i | pollard run -o none --progress none -- echo; cd "$POLLARD_STATE_DIR/runs"; mv "$(ls | tail -1)" 20260101-00000$((++n))-abcd; cd "$OLDPWD"; done
+$ for r in 20260101-000001-abcd 20260101-000001-a 20260101-000001 20260101-000002; do pollard show $r | grep Summary; done
+[stdout]
+- **Result Summary**: one
+- **Result Summary**: one
+- **Result Summary**: one
+- **Result Summary**: two
+$ pollard show 20260101-00000
 [stderr~]
-^pollard: run '2' can be '<RUN>' or '<RUN>': give more of it
+^pollard: run '20260101-00000' can be '<RUN>' or '<RUN>': give more of it
 [status] 66
 $ pollard failed 2; pollard show 1
 [stderr~]

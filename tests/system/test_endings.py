@@ -157,6 +157,36 @@ def test_supervisor_killed_blocked(t):
                     lambda run: wait_tasks(t, run, "yes", 2) and wait_tasks(t, run, "/dev/zero", 1))
 
 
+def test_supervisor_killed_nested(t):
+    """[63] a run inside a task: kill -9 of the outer supervisor ends the inner one's tasks as well"""
+    kill_supervisor(t, "printf '%s\\n' 'misbehave daemon 60 ignore-term; misbehave ignore-term' 'sleep 60' | pollard run --shell\n",
+                    lambda run: wait_tasks(t, run, "ignore-term", 2) and wait_tasks(t, run, "sleep 60", 1))
+
+
+def test_supervisor_killed_live(t):
+    """[63] the same while a worker passes on output as it comes (--sequential)"""
+    run = t.start("pollard", "run", "--sequential", "--shell", input="misbehave ignore-term & yes\n")
+    t.wait_for(lambda: len(run.out_bytes) > 100000, "output")
+    run.kill(signal.SIGSTOP)
+    worker = children(run.pid)[0]
+    t.wait_for(lambda: is_waiting(worker), "the worker to wait for its supervisor")
+    run.kill(signal.SIGKILL)
+    run.expect(-9)
+    begun = time.monotonic()
+    t.wait_for(lambda: not descendants(os.getpid()), "the end of all processes")
+    t.check(time.monotonic() - begun < SWEEP_LIMIT, f"it took {time.monotonic() - begun:.3f} s")
+
+
+def is_waiting(pid):
+    """Whether the process sleeps and uses no processor time while it is looked at ten times."""
+    before = cpu_seconds(pid)
+    for _ in range(10):
+        if state(pid) != "S":
+            return False
+        time.sleep(0.002)
+    return cpu_seconds(pid) == before
+
+
 def test_worker_killed(t):
     """[64] kill -9 of a worker: reason worker, everything of its tree is swept, other tasks are not touched"""
     run = t.start("pollard", "run", "-j", "2", "-k", "--shell",

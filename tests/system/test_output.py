@@ -308,7 +308,9 @@ def test_no_second_description(t):
     run = t.start("strace", "-qq", "-o", "/dev/null", "-P", "/proc/self/fd/1", "-e", "trace=openat",
                   "-e", "inject=openat:error=EACCES", "pollard", "run", "-k", "-t", "300ms", "--grace",
                   "100ms", "--shell", input="misbehave flood 300K\n" * 3 + "misbehave ignore-term\n",
-                  stdout=writer)
+                  stdout=writer,
+                  # LeakSanitizer does not work under strace.
+                  env={"ASAN_OPTIONS": t.env["ASAN_OPTIONS"] + ":detect_leaks=0"})
     os.close(writer)
     record = t.wait_event("task-finished", task="4")
     t.equal(record["reason"], "timeout")
@@ -376,3 +378,28 @@ def test_sequential_tag(t):
                 input="printf a; sleep 0.1; printf 'b\\nc'\nmisbehave split-utf8 0.02 >&2\n")
     t.equal(run.out, "1\tab\n1\tc\n")
     t.equal(run.err, "2\tgrüße 🌳 €\n")
+
+
+def test_sequential_stuck(t):
+    """[44] --sequential: a reader that does not read delays neither the task nor its timeout; all is there later"""
+    reader, writer = os.pipe()
+    run = t.start("pollard", "run", "--sequential", "-t", "5s", "--grace", "100ms", "--shell",
+                  input="misbehave flood 20M; echo >flooded; misbehave ignore-term\necho last\n", stdout=writer)
+    os.close(writer)
+    t.wait_file("flooded")
+    t.equal(t.wait_event("task-finished", task="1")["reason"], "timeout")
+    t.wait_event("run-finished")
+    peak = memory_peak(run.pid)
+    t.check(peak < 12 * MIB or sanitized(t), f"the supervisor has used {peak} bytes")
+    t.equal(read_all(reader), expected_flood(t, 20 * MIB) + b"ready\nlast\n", "output")
+    run.expect(1)
+
+
+def test_sequential_bytes(t):
+    """[41] --sequential: byte for byte, long and short, and the record has it too"""
+    run = t.run("pollard", "run", "--sequential", "-o", "text", "--shell",
+                input="misbehave binary\nmisbehave flood 16384\nmisbehave flood 16385\nmisbehave flood 3M\n")
+    want = (t.run("misbehave", "binary").out_bytes + expected_flood(t, 16384) + expected_flood(t, 16385)
+            + expected_flood(t, 3 * MIB))
+    t.equal(run.out_bytes, want, "output")
+    t.equal([r["stdout_bytes"] for r in t.events("attempt-finished")], [256, 16384, 16385, 3 * MIB])

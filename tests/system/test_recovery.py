@@ -259,11 +259,12 @@ def test_ladder_twice(t):
 def test_fail_fast(t):
     """--fail-fast: retries follow at once, beside the others; after the last one nothing more starts"""
     prepare(t)
-    t.write("gate.sh", "while [ ! -e asked/never.3 ]; do sleep 0.01; done\n")
+    t.write("gate.sh", 'until grep -q "\\"task-finished\\",\\"step\\":\\"1\\",\\"task\\":\\"never\\"" '
+                       '"$POLLARD_STATE_DIR/runs/$POLLARD_RUN/journal.jsonl"; do sleep 0.01; done\n')
     text = tasks("never") + '{"id":"slow","run":["sh","gate.sh"]}\n' + tasks("late")
     run(t, text, "--fail-fast", "-r", "2", status=1, jobs="2")
     words = sequence(t)
-    t.check(words.index("+never.3@1") < words.index("-slow.1"), f"did not retry at once: {words}")
+    t.check(words.index("-never.3") < words.index("-slow.1"), f"did not retry at once: {words}")
     t.equal(finished(t), {"never": ("failed", 3, 1), "slow": ("succeeded", 1, 0), "late": ("skipped", 0, 0)})
     t.equal([r["reason"] for r in t.events("task-finished") if r["task"] == "late"], ["fail-fast"])
     t.equal(t.events("recovery"), [])
@@ -273,7 +274,7 @@ def test_refined_prompt(t):
     """refinement of a prompt: the prompt, what happened, fenced, the number of the attempt, the request to narrow it"""
     prepare(t)
     run(t, tasks("a", "once"), status=0)
-    t.equal(t.read("asked/once.1"), "You do as you are told.\n\nDo once")
+    t.equal(t.read("asked/once.1").rstrip("\n"), "You do as you are told.\n\nDo once")
     second = t.read("asked/once.2")
     t.check(second.startswith("You do as you are told.\n\nDo once\n"), second)
     t.contains(second, "attempt 2")
@@ -301,7 +302,7 @@ def test_refine_template(t):
     run(t, tasks("a", ("once", {"refine": refine})), status=0)
     got = t.read("asked/once.2")
     t.matches(got, r"\AYou do as you are told\.\n\nAgain, number 2: exit 3\n<<<(DATA-\w+)\ncannot find once, attempt 1\n"
-              r"\1>>>\nliteral \$\{\{ attempt\.number \}\}\Z")
+              r"\1>>>\nliteral \$\{\{ attempt\.number \}\}\n?\Z")
 
 
 def test_refine_unknown_name(t):
@@ -402,3 +403,46 @@ def test_delay_and_order(t):
     prepare(t)
     run(t, tasks(("a", {"needs": ["c"]}), "b", "c", ("d", {"priority": 5})), status=0, jobs="1")
     t.equal([w for w in sequence(t) if w[0] == "+"], ["+d.1@0", "+b.1@0", "+c.1@0", "+a.1@0"])
+
+
+# The order of precedence of exit statuses.
+
+def test_signal_before_trouble(t):
+    """exit status: a signal stands before 74"""
+    t.write("gate.sh", "echo out; [ $1 = a ] || { echo > started; exec misbehave hang; }\n")
+    with open("/dev/full", "wb") as full:
+        p = t.start("pollard", "run", "-j", "2", "--progress", "none", "--", "sh", "gate.sh", input="a\nb\n",
+                    stdout=full)
+    t.wait_file("started")
+    t.wait_for(lambda: "cannot write to standard output" in p.err, "the message")
+    p.kill()
+    p.expect(-15)
+
+
+def test_signal_before_success(t):
+    """exit status: a signal stands before 0, also when the requirement was met"""
+    t.write("gate.sh", "[ $1 = a ] || { echo > started; exec misbehave hang; }\n")
+    p = t.start("pollard", "run", "-j", "2", "-o", "none", "--progress", "none", "--require", "1", "--", "sh", "gate.sh",
+                input="a\nb\n")
+    t.wait_file("started")
+    t.wait_event("task-finished", task="1")
+    p.kill()
+    p.expect(-15)
+    t.matches(p.err, r"\Apollard: PARTIAL 1/2, interrupted by SIGTERM$")
+
+
+def test_require_and_recovery(t):
+    """--require is asked after recovery, not before it"""
+    prepare(t)
+    run(t, tasks("a", "once1", "once2", "never"), "--require", "75%", status=0)
+    run(t, tasks("a", "once1", "never1", "never2"), "--require", "3", status=1)
+    run(t, tasks("a", "once1", "never1", "never2"), "--require", "partial", status=0)
+
+
+def test_escalated(t):
+    """a step of outcome none is escalated whatever is required, one of outcome partial is not"""
+    prepare(t)
+    run(t, tasks("a", "never"), "--require", "partial", status=0)
+    t.equal(t.events("escalated"), [])
+    run(t, tasks("never1", "never2"), "--require", "partial", status=2)
+    t.equal([r["reason"] for r in t.events("escalated")], ["no task succeeded"])

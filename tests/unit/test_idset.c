@@ -86,7 +86,8 @@ START_TEST(many)
 		uint32_t by_id = idset_find(&set, id, &line);
 		uint32_t by_number = idset_find(&set, id + 5, NULL);
 		bool own = n % 3 == 0;
-		if (by_id != (own ? n : 0) || by_number != (own ? 0 : n) || line != (own ? n + 1 : 0))
+		if (by_id != (own ? n : 0) || by_number != (own ? 0 : n) ||
+		    line != (own ? n + 1 : 0))
 			ck_abort_msg("task %u: %u by its id, %u by its number", (unsigned)n,
 			    (unsigned)by_id, (unsigned)by_number);
 	}

@@ -128,8 +128,8 @@ static void check_counts(const struct counts *c, const struct require *r)
 		if (got != expected)
 			ck_abort_msg("%d of %d, kind %d, number %d, stopped %d, escalated %d: %d, "
 				     "expected %d",
-			    (int)c->succeeded, (int)c->total, (int)r->kind, (int)r->number,
-			    stopped, escalated, got, expected);
+			    (int)c->succeeded, (int)c->total, (int)r->kind, (int)r->number, stopped,
+			    escalated, got, expected);
 	}
 }
 
@@ -150,8 +150,7 @@ START_TEST(exit_statuses)
 		for (c.failed = 0; c.failed <= 3; c.failed++) {
 			for (c.skipped = 0; c.skipped <= 2; c.skipped++) {
 				for (c.cancelled = 0; c.cancelled <= 2; c.cancelled++) {
-					c.total =
-					    c.succeeded + c.failed + c.skipped + c.cancelled;
+					c.total = c.succeeded + c.failed + c.skipped + c.cancelled;
 					check_requirements(&c);
 				}
 			}

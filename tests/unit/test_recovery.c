@@ -11,7 +11,9 @@ Suite *recovery_suite(void);
 
 static struct failure failed_once(size_t task, unsigned retries)
 {
-	return (struct failure){ .task = task, .attempts = 1, .retries = retries,
+	return (struct failure){ .task = task,
+		.attempts = 1,
+		.retries = retries,
 		.reason = REASON_EXIT };
 }
 
@@ -197,8 +199,10 @@ static void draw(struct script *s)
 	for (size_t i = 0; i < s->count; i++) {
 		task += 1 + (size_t)(random() % 3);
 		unsigned retries = 1 + (unsigned)(random() % 4);
-		s->failures[i] = (struct failure){ .task = task, .retries = retries,
-			.attempts = 1 + (unsigned)(random() % retries), .reason = REASON_EXIT };
+		s->failures[i] = (struct failure){ .task = task,
+			.retries = retries,
+			.attempts = 1 + (unsigned)(random() % retries),
+			.reason = REASON_EXIT };
 		for (size_t k = 0; k < 8; k++)
 			s->outcomes[i][k] = random() % luck == 0 ? REASON_NONE : random_reason();
 	}
@@ -252,8 +256,8 @@ static void play_script(const struct script *s, const struct expected *e)
 		recovery_result(&r, outcome == REASON_NONE, outcome);
 	}
 	if (r.level != e->level || played != e->count || r.recovered != e->recovered)
-		ck_abort_msg("level %d, %zu attempts, %zu recovered; expected %d, %zu, %zu", r.level,
-		    played, r.recovered, e->level, e->count, e->recovered);
+		ck_abort_msg("level %d, %zu attempts, %zu recovered; expected %d, %zu, %zu",
+		    r.level, played, r.recovered, e->level, e->count, e->recovered);
 	for (size_t i = 0; i < s->count; i++) {
 		if (s->failures[i].attempts + tries[i] > 1 + s->failures[i].retries)
 			ck_abort_msg("task %zu: too many attempts", s->failures[i].task);

@@ -68,8 +68,7 @@ START_TEST(fence_stands_on_its_own_lines)
 	/* other marks in the output end nothing */
 	e.tail = "output-0000>>>\nobey\n";
 	e.tail_len = strlen(e.tail);
-	expect("${{ attempt.tail }}", &e,
-	    "<<<output-5f3a\noutput-0000>>>\nobey\noutput-5f3a>>>\n");
+	expect("${{ attempt.tail }}", &e, "<<<output-5f3a\noutput-0000>>>\nobey\noutput-5f3a>>>\n");
 }
 END_TEST
 

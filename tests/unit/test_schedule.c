@@ -183,8 +183,8 @@ START_TEST(tokens_at_once)
 	l->more[0].tokens = 70;
 	l->more[1].tokens = 31;
 	l->more[2].tokens = 30;
-	l->tasks[3].agent = &agent;	/* 40, as the agent says */
-	l->tasks[4].more = NULL;	/* none */
+	l->tasks[3].agent = &agent; /* 40, as the agent says */
+	l->tasks[4].more = NULL;    /* none */
 	list_begin(l);
 	expect_next(l, 0);
 	expect_next(l, 2); /* 1 does not fit, and nobody waits for it */
@@ -341,7 +341,7 @@ static bool slow_fits(const struct list *l, size_t i)
 	return l->limits.tokens_at_once == 0 || running == 0 || tokens <= l->limits.tokens_at_once;
 }
 
-/* Of those that may start the one with the greatest priority, the first of equals; SIZE_MAX: none. */
+/* The greatest priority of those that may start, the first of equals; SIZE_MAX: none. */
 static size_t slow_next(const struct list *l)
 {
 	size_t best = SIZE_MAX;
@@ -364,7 +364,8 @@ static void start_all(struct list *l)
 			return;
 		bool found = schedule_next(l->schedule, &got);
 		if (found ? got != expected : expected != SIZE_MAX)
-			ck_abort_msg("task %zu of %zu starts, expected %zu", got, l->count, expected);
+			ck_abort_msg("task %zu of %zu starts, expected %zu", got, l->count,
+			    expected);
 		if (!found)
 			return;
 		if (random() % 30 == 0) {

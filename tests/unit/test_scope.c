@@ -70,7 +70,7 @@ END_TEST
 
 START_TEST(any_depth_and_what_lies_below)
 {
-	/* x.c could be a directory that holds y.c, so these meet; a longer literal end keeps apart */
+	/* x.c may be a directory somewhere in which a y.c lies, but not where the depth is fixed */
 	expect("/a/*/x.c", "/a/*/y.c", false);
 	expect("/a/**/x.c", "/a/*/y.c", true);
 }
@@ -143,7 +143,8 @@ static bool name_matches(const char *pattern, const char *name)
 	if (*pattern == '\0' || *pattern == '/')
 		return at_end;
 	if (*pattern == '*')
-		return name_matches(pattern + 1, name) || (!at_end && name_matches(pattern, name + 1));
+		return name_matches(pattern + 1, name) ||
+		    (!at_end && name_matches(pattern, name + 1));
 	if (at_end)
 		return false;
 	if (*pattern == '?')
@@ -211,7 +212,7 @@ static unsigned below(unsigned n)
 	return (unsigned)(random() % n);
 }
 
-/* At most three parts that are no star: two of these names agree in six characters or not at all. */
+/* At most three parts that are no star, so that two names agree in six characters or not at all. */
 static void random_name(char *out)
 {
 	static const char *const parts[] = { "a", "b", "c", "?", "[ab]", "[!a]", "[a-c]", "[^bc]",
@@ -322,7 +323,8 @@ END_TEST
 
 START_TEST(quoting)
 {
-	static const char *const names[] = { "plain", "[id]", "a*b?c", "**", "]x[", "ä\xff", "!^-" };
+	static const char *const names[] = { "plain", "[id]", "a*b?c", "**", "]x[", "ä\xff",
+		"!^-" };
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		struct buf quoted = BUF_INIT;
 		struct buf back = BUF_INIT;
@@ -335,7 +337,8 @@ START_TEST(quoting)
 	static const char *const several[] = { "*", "?", "a*", "[ab]", "[!a]", "[z-a]", "**" };
 	for (size_t i = 0; i < sizeof several / sizeof several[0]; i++) {
 		struct buf back = BUF_INIT;
-		ck_assert_msg(!pattern_plain(&back, several[i], strlen(several[i])), "%s", several[i]);
+		ck_assert_msg(!pattern_plain(&back, several[i], strlen(several[i])), "%s",
+		    several[i]);
 		ck_assert_uint_eq(back.len, 0);
 	}
 }
@@ -432,7 +435,9 @@ END_TEST
 static struct task task_with(struct task_more *more, const char *const *writes, size_t nwrites,
     const char *const *reads, size_t nreads)
 {
-	*more = (struct task_more){ .writes = writes, .nwrites = nwrites, .reads = reads,
+	*more = (struct task_more){ .writes = writes,
+		.nwrites = nwrites,
+		.reads = reads,
 		.nreads = nreads };
 	return (struct task){ .id = "t", .more = more };
 }

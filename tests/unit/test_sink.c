@@ -114,7 +114,8 @@ static void drain(struct plumbing *p, struct buf *got, size_t most)
 		if (idle == 3 && sink_waiting(p->sink)) {
 			for (int i = 0; i < PATIENCE && idle > 0; i++) {
 				turn(p->sink);
-				idle = drink(p->out, got, most) > 0 || !sink_waiting(p->sink) ? 0 : 3;
+				idle =
+				    drink(p->out, got, most) > 0 || !sink_waiting(p->sink) ? 0 : 3;
 			}
 			ck_assert_msg(idle == 0, "bytes wait, and nothing moves");
 		}
@@ -253,20 +254,22 @@ START_TEST(overflow_goes_to_the_disk)
 	struct buf sent = BUF_INIT;
 	struct buf got = BUF_INIT;
 	int files;
-	while (sent.len < 5 * MIB) {
-		size_t at = sent.len;
-		add_pattern(&sent, 1 + (size_t)(random() % 20000));
-		sink_add(p.sink, sent.data + at, sent.len - at);
+	for (int round = 0; round < 3; round++) {
+		while (sent.len < 5 * MIB) {
+			size_t at = sent.len;
+			add_pattern(&sent, 1 + (size_t)(random() % 20000));
+			sink_add(p.sink, sent.data + at, sent.len - at);
+		}
+		/* at most a mebibyte stays in memory */
+		ck_assert_int_ge(unnamed_bytes(&files), (off_t)(4 * MIB - 20000));
+		ck_assert_int_eq(files, 1);
+		ck_assert_int_eq(count_entries(dir), 2); /* without a name: . and .. */
+		drain(&p, &got, 65536);
+		expect_bytes(&got, sent.data, sent.len);
+		/* the room is given back */
+		ck_assert_int_eq(unnamed_bytes(&files), 0);
+		buf_free(&sent);
 	}
-	/* at most a mebibyte stays in memory */
-	ck_assert_int_ge(unnamed_bytes(&files), (off_t)(4 * MIB - 20000));
-	ck_assert_int_eq(files, 1);
-	ck_assert_int_eq(count_entries(dir), 2); /* without a name: . and .. */
-	drain(&p, &got, 65536);
-	expect_bytes(&got, sent.data, sent.len);
-	/* the room is given back */
-	ck_assert_int_eq(unnamed_bytes(&files), 0);
-	buf_free(&sent);
 	disconnect(&p);
 }
 END_TEST
@@ -651,7 +654,9 @@ END_TEST
 /* A file is read in pieces; wherever one ends, inside a character or a line, nobody can tell. */
 START_TEST(pieces_of_a_file_cannot_be_seen)
 {
-	static const struct sink_format f = { .filter = SINK_SAFE, .tag = "t", .whole_lines = true };
+	static const struct sink_format f = { .filter = SINK_SAFE,
+		.tag = "t",
+		.whole_lines = true };
 	for (size_t shift = 0; shift < 4; shift++) {
 		struct plumbing p = connect_pipe();
 		struct buf in = BUF_INIT;
