@@ -11,6 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * Exit status of a worker whose result says that the system had no process or no descriptor for its
+ * command: nothing has run, and the same attempt may be made later. Any other is 0.
+ */
+#define WORKER_SHORTAGE 71
+
 enum job_kind {
 	JOB_COMMAND,	/* argv */
 	JOB_AGENT,	/* argv with {prompt_file} and the like, the prompt on standard input */

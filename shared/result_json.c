@@ -1,7 +1,6 @@
 #include "shared/result.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,24 +34,31 @@ static int64_t clamp(uint64_t value)
 	return value > (uint64_t)INTEGER_MAX ? INTEGER_MAX : (int64_t)value;
 }
 
-/* KEY_path, KEY_bytes, ... in place of KEY. */
-static const char *stream_key(char key[32], const char *name, const char *suffix)
-{
-	snprintf(key, 32, "%s%s", name, suffix);
-	return key;
-}
+/* The members of a stream. Literals: an object keeps its keys by reference. */
+struct stream_keys {
+	const char *data;
+	const char *path;	/* in its place when it is in a file */
+	const char *bytes;
+	const char *dropped;
+};
 
-static void add_stream(cJSON *object, const char *name, const struct stream *s, const char *path)
-{
-	char key[32];
+static const struct stream_keys out_keys = {
+	"stdout", "stdout_path", "stdout_bytes", "stdout_dropped"
+};
+static const struct stream_keys err_keys = {
+	"stderr", "stderr_path", "stderr_bytes", "stderr_dropped"
+};
 
+static void add_stream(cJSON *object, const struct stream_keys *keys, const struct stream *s,
+    const char *path)
+{
 	if (s->spilled)
-		json_add_string(object, stream_key(key, name, "_path"), path);
+		json_add_string(object, keys->path, path);
 	else
-		json_add_bytes(object, name, s->data.data, s->data.len);
-	json_add_integer(object, stream_key(key, name, "_bytes"), clamp(s->bytes));
+		json_add_bytes(object, keys->data, s->data.data, s->data.len);
+	json_add_integer(object, keys->bytes, clamp(s->bytes));
 	if (s->dropped > 0)
-		json_add_integer(object, stream_key(key, name, "_dropped"), clamp(s->dropped));
+		json_add_integer(object, keys->dropped, clamp(s->dropped));
 }
 
 static bool same_bytes(const struct buf *a, const struct buf *b)
@@ -104,8 +110,8 @@ void result_to_json(const struct result *r, cJSON *object, const char *out_path,
 	add_time(object, "started", r->started_ms);
 	add_time(object, "finished", r->finished_ms);
 	json_add_seconds(object, "seconds", r->duration_ms);
-	add_stream(object, "stdout", &r->out, out_path);
-	add_stream(object, "stderr", &r->err, err_path);
+	add_stream(object, &out_keys, &r->out, out_path);
+	add_stream(object, &err_keys, &r->err, err_path);
 	add_text(object, r, full);
 	add_structured(object, r->structured);
 	json_add_string(object, "summary", r->summary);
@@ -195,19 +201,18 @@ static bool get_ending(struct result *r, const cJSON *object)
 	return cJSON_IsString(signal) && signal_parse(signal->valuestring, &r->signal);
 }
 
-static bool get_stream(struct stream *s, const cJSON *object, const char *name)
+static bool get_stream(struct stream *s, const cJSON *object, const struct stream_keys *keys)
 {
-	char key[32];
 	int64_t bytes;
 	int64_t dropped = 0;
 
-	s->spilled = json_get(object, stream_key(key, name, "_path")) != NULL;
-	if (!s->spilled && !json_get_bytes(object, name, &s->data))
+	s->spilled = json_get(object, keys->path) != NULL;
+	if (!s->spilled && !json_get_bytes(object, keys->data, &s->data))
 		return false;
-	if (!get_integer(object, stream_key(key, name, "_bytes"), 0, INTEGER_MAX, &bytes))
+	if (!get_integer(object, keys->bytes, 0, INTEGER_MAX, &bytes))
 		return false;
-	stream_key(key, name, "_dropped");
-	if (json_get(object, key) != NULL && !get_integer(object, key, 0, bytes, &dropped))
+	if (json_get(object, keys->dropped) != NULL &&
+	    !get_integer(object, keys->dropped, 0, bytes, &dropped))
 		return false;
 	s->bytes = (uint64_t)bytes;
 	s->dropped = (uint64_t)dropped;
@@ -273,7 +278,7 @@ bool result_from_json(struct result *r, const cJSON *object)
 	    get_text(object, "error", &r->error) && get_time(object, "started", &r->started_ms) &&
 	    get_time(object, "finished", &r->finished_ms) &&
 	    get_seconds(object, "seconds", &r->duration_ms) &&
-	    get_stream(&r->out, object, "stdout") && get_stream(&r->err, object, "stderr") &&
+	    get_stream(&r->out, object, &out_keys) && get_stream(&r->err, object, &err_keys) &&
 	    get_answer(r, object) && get_structured(r, object) &&
 	    get_text(object, "summary", &r->summary) && get_files(r, object) &&
 	    get_warning(r, object) && get_measures(r, object);

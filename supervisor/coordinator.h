@@ -43,7 +43,9 @@ struct starts {
 	int64_t next_at;	/* --delay: not before this time */
 	int64_t refused_until;	/* the system refused a fork: not before this time */
 	unsigned refusals;	/* in a row */
-	size_t least;		/* fewest attempts that ran when a start was refused, as was told; 0: none was */
+	size_t limit;		/* attempts side by side that the system has borne; 0: no limit was met */
+	size_t since_limit;	/* good ends since it was set */
+	size_t least;		/* the lowest limit that was told */
 };
 
 /* A task that became final in this turn; `attempt` holds its result, or is NULL. */
@@ -139,6 +141,10 @@ void start_add(struct run *run, size_t task, unsigned level, int64_t pause_ms);
 void start_announce(struct run *run);
 /* Forks them; the journal must have been flushed. */
 void start_fork(struct run *run);
+/* The worker was forked, but the system refused it what its command needs: the same attempt starts later. */
+void start_refused(struct run *run, size_t task, const char *why);
+/* An attempt has run: the system bears as many as now. */
+void start_went_well(struct run *run);
 /* Milliseconds until something may start; -1: nothing waits. */
 int64_t start_due(const struct run *run);
 

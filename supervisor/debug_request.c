@@ -8,7 +8,7 @@
 
 /* Each part has its share, so that none can push out another. Together less than the maximum. */
 #define FULL_SHARE (352 * 1024)
-#define NAMED_SHARE (64 * 1024)	    /* failures of which only id and reason are told */
+#define NAMED_SHARE (64 * 1024) /* failures of which only id and reason are told */
 #define SUCCEEDED_SHARE (64 * 1024)
 #define GOAL_BYTES 4096
 #define STEP_BYTES 256
@@ -163,7 +163,8 @@ static cJSON *named_failure(const struct debug_failure *f)
 	json_add_string(object, "task", f->task);
 	if (f->nattempts > 0) {
 		cJSON *attempt = cJSON_CreateObject();
-		json_add_string(attempt, "reason", reason_text(f->attempts[f->nattempts - 1].reason));
+		json_add_string(attempt, "reason",
+		    reason_text(f->attempts[f->nattempts - 1].reason));
 		cJSON_AddItemToArray(attempts, attempt);
 	}
 	json_add_item(object, "attempts", attempts);
@@ -216,8 +217,7 @@ static void add_failures(cJSON *object, const struct debug_request *r)
 		array = try_detail(r, &details[i], i + 1 == DETAILS);
 	size_t room = NAMED_SHARE;
 	size_t told = r->nfailures < DEBUG_FULL_MAX ? r->nfailures : DEBUG_FULL_MAX;
-	while (told < r->nfailures &&
-	    add_within(array, named_failure(&r->failures[told]), &room))
+	while (told < r->nfailures && add_within(array, named_failure(&r->failures[told]), &room))
 		told++;
 	json_add_item(object, "failures", array);
 	if (told < r->nfailures)

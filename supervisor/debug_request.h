@@ -12,7 +12,7 @@
 #include "shared/result.h"
 
 #define DEBUG_REQUEST_MAX (512 * 1024) /* bytes of the object when printed */
-#define DEBUG_FULL_MAX 100	       /* failures with all that is known; of others id and reason */
+#define DEBUG_FULL_MAX 100 /* failures with all that is known; of others id and reason */
 #define DEBUG_TAIL_BYTES 4096
 #define DEBUG_TAIL_LINES 40
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "shared/clock.h"
@@ -114,6 +115,13 @@ static void warn_about(struct run *run, const struct node *node, const struct re
 		    format_size(size, sizeof size, dropped));
 }
 
+/* The worker could not start the command for want of a process or a descriptor: nothing has run. */
+static bool was_refused(const struct attempt *a)
+{
+	return a->result.reason == REASON_SPAWN && WIFEXITED(a->wait_status) &&
+	    WEXITSTATUS(a->wait_status) == WORKER_SHORTAGE;
+}
+
 static void attempt_over(struct run *run, struct attempt *a)
 {
 	if (a->task == SIZE_MAX) {
@@ -123,6 +131,12 @@ static void attempt_over(struct run *run, struct attempt *a)
 	}
 	struct node *node = nodes_at(&run->nodes, a->task);
 	struct result *r = &a->result;
+	if (was_refused(a) && !run->stop.stopping) {
+		start_refused(run, a->task, r->error);
+		attempt_free(a);
+		return;
+	}
+	start_went_well(run);
 	judge_stopped(run, a);
 	node->reason = (uint8_t)r->reason;
 	node->spent_ms += r->duration_ms;

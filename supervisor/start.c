@@ -110,29 +110,41 @@ static int fork_one(struct run *run, const struct start *start)
 	return 0;
 }
 
-/* No process, no descriptor, no memory: others may give some back, so the start waits; nothing is lost. */
-static void refused(struct run *run, int error, int64_t now)
+/* Whether a limit that the system has shown leaves room for one more. */
+static bool has_room(const struct run *run)
+{
+	return run->starts.limit == 0 || loop_running(run->loop) < run->starts.limit;
+}
+
+static void set_limit(struct run *run, const char *why)
 {
 	struct starts *s = &run->starts;
 	size_t running = loop_running(run->loop);
+	s->limit = running > 0 ? running : 1;
+	s->since_limit = 0;
+	/* a limit that is met again is told once */
+	if (s->least != 0 && s->limit >= s->least)
+		return;
+	s->least = s->limit;
+	if (running > 0)
+		progress_line(&run->progress, "cannot start a worker: %s; going on with %zu at a time",
+		    why, running);
+	else
+		progress_line(&run->progress, "cannot start a worker: %s; trying again", why);
+}
+
+/* No process, no descriptor, no memory: others may give some back, so the start waits; nothing is lost. */
+static void refused(struct run *run, const char *why)
+{
+	struct starts *s = &run->starts;
 	s->refusals++;
-	/* a limit that is met again after each end is told once */
-	if (s->refusals == 1 && (s->least == 0 || running < s->least)) {
-		s->least = running > 0 ? running : 1;
-		if (running > 0)
-			progress_line(&run->progress,
-			    "cannot start a worker: %s; going on with %zu at a time", strerror(error),
-			    running);
-		else
-			progress_line(&run->progress, "cannot start a worker: %s; trying again",
-			    strerror(error));
-	}
+	set_limit(run, why);
 	int64_t pause = REFUSED_FIRST_MS;
 	for (unsigned i = 1; i < s->refusals && pause < REFUSED_MAX_MS; i++)
 		pause *= 2;
-	s->refused_until = now + pause;
-	if (running == 0 && s->refusals >= REFUSALS_MAX) {
-		sink_addf(run->err, "pollard: cannot start a worker: %s (tried %u times)\n", strerror(error),
+	s->refused_until = clock_mono_ms() + pause;
+	if (loop_running(run->loop) == 0 && s->refusals >= REFUSALS_MAX) {
+		sink_addf(run->err, "pollard: cannot start a worker: %s (tried %u times)\n", why,
 		    s->refusals);
 		stop_trouble(run, EXIT_SYSTEM);
 	}
@@ -141,26 +153,44 @@ static void refused(struct run *run, int error, int64_t now)
 void start_fork(struct run *run)
 {
 	struct starts *s = &run->starts;
-	int64_t now = clock_mono_ms();
 	size_t kept = 0;
-	bool waits = now < s->refused_until;
+	bool waits = clock_mono_ms() < s->refused_until;
 	for (size_t i = 0; i < s->count; i++) {
 		struct start start = s->v[i];
-		if (!waits && start.announced) {
-			if (fork_one(run, &start) == 0) {
-				s->refusals = 0;
-				continue;
-			}
+		if (waits || !start.announced || !has_room(run)) {
 			s->v[kept++] = start;
-			for (i++; i < s->count; i++)
-				s->v[kept++] = s->v[i];
-			s->count = kept;
-			refused(run, errno, now);
-			return;
+			continue;
 		}
+		if (fork_one(run, &start) == 0)
+			continue;
+		int error = errno;
 		s->v[kept++] = start;
+		for (i++; i < s->count; i++)
+			s->v[kept++] = s->v[i];
+		s->count = kept;
+		refused(run, strerror(error));
+		return;
 	}
 	s->count = kept;
+}
+
+void start_refused(struct run *run, size_t task, const char *why)
+{
+	start_add(run, task, nodes_at(&run->nodes, task)->level, 0);
+	/* the same attempt: it is on record that it was to start, and it has not run */
+	run->starts.v[run->starts.count - 1].announced = true;
+	refused(run, why);
+}
+
+void start_went_well(struct run *run)
+{
+	struct starts *s = &run->starts;
+	s->refusals = 0;
+	/* as many good ends as the limit is wide: one more may fit by now */
+	if (s->limit > 0 && ++s->since_limit >= s->limit) {
+		s->limit++;
+		s->since_limit = 0;
+	}
 }
 
 int64_t start_due(const struct run *run)
@@ -169,6 +199,9 @@ int64_t start_due(const struct run *run)
 	int64_t at = INT64_MAX;
 	for (size_t i = 0; i < s->count; i++) {
 		int64_t t = s->v[i].not_before;
+		/* an attempt that ends will wake us */
+		if (s->v[i].announced && !has_room(run))
+			continue;
 		if (t < s->refused_until)
 			t = s->refused_until;
 		if (t < at)

@@ -40,8 +40,8 @@ struct reading {
 	const char *const *ids;
 	size_t nids;
 	struct known *known;
-	bool *grouped; /* one a task: stands in a group */
-	bool *retried; /* one a task: stands in `retry` */
+	bool *grouped;	/* one a task: stands in a group */
+	bool *retried;	/* one a task: stands in `retry` */
 	struct buf why; /* the first thing that is wrong; empty: nothing is */
 };
 
@@ -149,7 +149,10 @@ static bool take_word(struct reading *r, const char *key, const cJSON *value,
 	}
 	struct buf expected = BUF_INIT;
 	for (size_t i = 0; i < count; i++)
-		buf_addf(&expected, "%s'%s'", i == 0 ? "" : i + 1 < count ? ", " : " or ",
+		buf_addf(&expected, "%s'%s'",
+		    i == 0	      ? "" :
+			i + 1 < count ? ", " :
+					" or ",
 		    words[i]);
 	not_expected(r, key, buf_str(&expected), value);
 	buf_free(&expected);
@@ -207,7 +210,8 @@ static bool take_members(struct reading *r, const char *where, const struct memb
 		describe(&r->why, object);
 		return false;
 	}
-	cJSON_ArrayForEach(value, object) {
+	cJSON_ArrayForEach(value, object)
+	{
 		const char *key = value->string != NULL ? value->string : "";
 		size_t i = 0;
 		while (i < count && strcmp(members[i].name, key) != 0)
@@ -269,8 +273,7 @@ static size_t count_items(const cJSON *array)
 {
 	const cJSON *item;
 	size_t n = 0;
-	cJSON_ArrayForEach(item, array)
-		n++;
+	cJSON_ArrayForEach(item, array) n++;
 	return n;
 }
 
@@ -294,7 +297,8 @@ static bool take_group_tasks(struct reading *r, const cJSON *value, void *into)
 	if (!fits(r, "tasks", value))
 		return false;
 	group->tasks = xcalloc(count_items(value), sizeof *group->tasks);
-	cJSON_ArrayForEach(item, value) {
+	cJSON_ArrayForEach(item, value)
+	{
 		if (!take_task(r, "groups", item, r->grouped, &group->tasks[group->ntasks]))
 			return false;
 		group->ntasks++;
@@ -321,7 +325,8 @@ static bool take_groups(struct reading *r, const cJSON *value, void *into)
 	if (!fits(r, "groups", value))
 		return false;
 	r->out->groups = xcalloc(count_items(value) + 1, sizeof *r->out->groups);
-	cJSON_ArrayForEach(item, value) {
+	cJSON_ArrayForEach(item, value)
+	{
 		struct verdict_group *group = &r->out->groups[r->out->ngroups++];
 		if (!take_members(r, "a group", members, COUNT(members), item, group))
 			return false;
@@ -383,7 +388,8 @@ static bool take_retry(struct reading *r, const cJSON *value, void *into)
 	if (!fits(r, "retry", value))
 		return false;
 	r->out->retry = xcalloc(count_items(value) + 1, sizeof *r->out->retry);
-	cJSON_ArrayForEach(item, value) {
+	cJSON_ArrayForEach(item, value)
+	{
 		struct verdict_retry *retry = &r->out->retry[r->out->nretry++];
 		retry->timeout_ms = UNSET;
 		if (!take_members(r, "an entry of 'retry'", members, COUNT(members), item, retry))
@@ -421,7 +427,8 @@ static bool take_fix_run(struct reading *r, const cJSON *value, void *into)
 		return false;
 	}
 	fix->argv = xcalloc(count_items(value) + 1, sizeof *fix->argv);
-	cJSON_ArrayForEach(item, value) {
+	cJSON_ArrayForEach(item, value)
+	{
 		if (!is_string(item))
 			return not_expected(r, "run", "words that are strings", item);
 		if (strlen(item->valuestring) >= ARGUMENT_MAX) {
@@ -492,8 +499,7 @@ bool verdict_parse(const cJSON *object, const char *const *ids, size_t nids, str
 	*out = (struct verdict){ 0 };
 	*why = NULL;
 	open_reading(&r);
-	bool good =
-	    take_members(&r, "the verdict", members, COUNT(members), object, &out->cause);
+	bool good = take_members(&r, "the verdict", members, COUNT(members), object, &out->cause);
 	if (!good) {
 		*why = buf_detach(&r.why);
 		verdict_free(out);
@@ -509,8 +515,7 @@ static cJSON *groups_to_json(const struct verdict *v, const char *const *ids)
 		cJSON *group = cJSON_CreateObject();
 		cJSON *tasks = cJSON_CreateArray();
 		for (size_t k = 0; k < v->groups[i].ntasks; k++)
-			cJSON_AddItemToArray(tasks,
-			    cJSON_CreateString(ids[v->groups[i].tasks[k]]));
+			cJSON_AddItemToArray(tasks, cJSON_CreateString(ids[v->groups[i].tasks[k]]));
 		json_add_string(group, "cause", v->groups[i].cause);
 		json_add_item(group, "tasks", tasks);
 		cJSON_AddItemToArray(array, group);

@@ -29,14 +29,14 @@ enum verdict_relation {
 #define X(name, text) RELATION_##name,
 	VERDICT_RELATIONS(X)
 #undef X
-	RELATION_COUNT
+	    RELATION_COUNT
 };
 
 enum verdict_strategy {
 #define X(name, text) STRATEGY_##name,
 	VERDICT_STRATEGIES(X)
 #undef X
-	STRATEGY_COUNT
+	    STRATEGY_COUNT
 };
 
 enum fix_kind {

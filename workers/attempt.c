@@ -362,12 +362,14 @@ static void begin(struct attempt *a)
 	}
 }
 
-void attempt_run(const struct job *job, struct result *r, int report_fd)
+bool attempt_run(const struct job *job, struct result *r, int report_fd)
 {
 	struct attempt a = { .job = job, .result = r, .report_fd = report_fd, .signal_fd = -1 };
 
-	if (!command_start(&a.command, job, r))
-		return;
+	enum command_begin begun = command_start(&a.command, job, r);
+
+	if (begun != COMMAND_RUNS)
+		return begun == COMMAND_FAILED;
 	begin(&a);
 	run_command(&a);
 	measure(&a);
@@ -376,4 +378,5 @@ void attempt_run(const struct job *job, struct result *r, int report_fd)
 	a.source.out_file = a.out.file;
 	a.source.err_file = a.err.file;
 	answer_read(job, r, &a.source);
+	return true;
 }

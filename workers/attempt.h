@@ -5,13 +5,16 @@
 #ifndef POLLARD_ATTEMPT_H
 #define POLLARD_ATTEMPT_H
 
+#include <stdbool.h>
+
 #include "shared/job.h"
 #include "shared/result.h"
 
 /*
  * Fills *r (all but its times). The signals of worker.h must be blocked. When the other end of
- * report_fd is closed everything is killed, this process too.
+ * report_fd is closed everything is killed, this process too. False when the system had no process
+ * or descriptor for the command: nothing has run, and it may be different later.
  */
-void attempt_run(const struct job *job, struct result *r, int report_fd);
+bool attempt_run(const struct job *job, struct result *r, int report_fd);
 
 #endif

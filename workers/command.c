@@ -353,7 +353,7 @@ static bool launch(struct command *c, struct start *s, const struct job *job,
 	return started;
 }
 
-bool command_start(struct command *c, const struct job *job, struct result *r)
+enum command_begin command_start(struct command *c, const struct job *job, struct result *r)
 {
 	struct start s = {
 		.cwd = job->cwd,
@@ -367,7 +367,7 @@ bool command_start(struct command *c, const struct job *job, struct result *r)
 	s.words = prepare_words(c, job);
 	if (s.words == NULL) {
 		refusal_explain(r, (struct refusal){ STEP_INPUT, errno }, job->argv[0], NULL, NULL);
-		return false;
+		return is_shortage(errno) ? COMMAND_SHORTAGE : COMMAND_FAILED;
 	}
 	if (job->last_error != NULL &&
 	    make_file(last_error, job->last_error, job->last_error_len) == NULL)
@@ -375,10 +375,12 @@ bool command_start(struct command *c, const struct job *job, struct result *r)
 	s.environment = invocation_environment(job, *last_error != '\0' ? last_error : NULL);
 	s.path = environment_get(s.environment, "PATH");
 	if (launch(c, &s, job, &refusal))
-		return true;
+		return COMMAND_RUNS;
 	close_near_ends(c);
 	refusal_explain(r, refusal, s.words[0], s.path != NULL ? s.path : DEFAULT_PATH, job->cwd);
-	return false;
+	/* that there is no memory for a program says something about the program */
+	return refusal.step != STEP_EXEC && is_shortage(refusal.error) ? COMMAND_SHORTAGE :
+									 COMMAND_FAILED;
 }
 
 void command_feed(struct command *c)

@@ -11,6 +11,12 @@
 #include "shared/job.h"
 #include "shared/result.h"
 
+enum command_begin {
+	COMMAND_RUNS,
+	COMMAND_FAILED,   /* it cannot be started */
+	COMMAND_SHORTAGE, /* the system has no process or no descriptor for it now */
+};
+
 /*
  * A command that runs. Made by command_start(); the descriptors are this process's ends of the
  * pipes, non-blocking, closed by whoever uses them up; command_feed() closes `in`. The process
@@ -27,9 +33,9 @@ struct command {
 };
 
 /*
- * Starts it. False when it cannot be started: then *r says that and why, and nothing is left open.
+ * Starts it. When it does not run *r says so and why, and nothing is left open.
  */
-bool command_start(struct command *c, const struct job *job, struct result *r);
+enum command_begin command_start(struct command *c, const struct job *job, struct result *r);
 
 /* Writes as much input as the pipe takes; closes it at the end, or when nobody reads it. */
 void command_feed(struct command *c);

@@ -11,7 +11,7 @@
 #include "shared/buf.h"
 
 /* Bytes at the end of an error output that are looked at. */
-#define SIGNATURE_TAIL_MAX (16 * 1024)
+#define SIGNATURE_TAIL_MAX (8 * 1024)
 /* Bytes of a line that are looked at. */
 #define SIGNATURE_LINE_MAX 2000
 /* Lines that signature_telling_lines() returns. */

@@ -121,19 +121,20 @@ static bool asked_to_stop(void)
 	}
 }
 
-static _Noreturn void report(const struct result *r, int report_fd)
+static _Noreturn void report(const struct result *r, int report_fd, int status)
 {
 	struct buf message = BUF_INIT;
 
 	message_encode_result(&message, r);
 	/* exit() would run the supervisor's handlers and write its waiting output once more. */
-	_exit(write_all(report_fd, message.data, message.len) < 0 ? 1 : 0);
+	_exit(write_all(report_fd, message.data, message.len) < 0 ? 1 : status);
 }
 
 _Noreturn void worker_main(const struct job *job, int report_fd)
 {
 	struct result result;
 	int64_t begun;
+	int status = 0;
 
 	settle(job, report_fd);
 	if (getppid() != job->supervisor_pid)
@@ -143,9 +144,9 @@ _Noreturn void worker_main(const struct job *job, int report_fd)
 	begun = clock_mono_ms();
 	if (job->kind == JOB_MERGE)
 		merger_run(job, &result, asked_to_stop);
-	else
-		attempt_run(job, &result, report_fd);
+	else if (!attempt_run(job, &result, report_fd))
+		status = WORKER_SHORTAGE;
 	result.finished_ms = clock_wall_ms();
 	result.duration_ms = clock_mono_ms() - begun;
-	report(&result, report_fd);
+	report(&result, report_fd, status);
 }

@@ -385,7 +385,7 @@ $ pollard run --progress none <<< 'flaky: put it out'
 [stdout]
 saved
 $ cat prompt.1
-[stdout no-newline]
+[stdout]
 put it out
 $ cat prompt.2
 [stdout~]

@@ -415,3 +415,12 @@ $ pollard run --stream --progress none -- echo < /dev/null
 $ pollard run --stream -- echo < /dev/null
 [stderr~]
 ^pollard: 0 of 0 succeeded
+
+=== [20] a workflow by its name is told from a list, and what cannot be read as one is never run as a list
+[given flow.yaml]
+version: 1
+steps: []
+$ pollard run -f flow.yaml
+[stderr~]
+^pollard: .flow\.yaml. is a workflow by its name
+[status] any

@@ -84,7 +84,7 @@ $ head -c 131072 /dev/zero | tr '\0' x | pollard run --progress none --stdin -- 
 $ ls
 [stdout]
 
-=== [24] a prompt is never an argument: one of a megabyte arrives whole
+=== [24] a prompt is never an argument: one of a megabyte arrives whole, with a newline
 [given .pollard/agents/count.md]
 ---
 command: wc -c
@@ -95,10 +95,10 @@ command: wc -c {prompt_file}
 ---
 $ head -c 1000000 /dev/zero | tr '\0' x > line; pollard run --progress none --agent count -f line
 [stdout]
-1000000
+1000001
 $ pollard run --progress none --agent countfile -f line
 [stdout~]
-^1000000 
+^1000001 
 
 === [25] arguments and environment of 2 MiB together are refused by the system: told, and told what to do
 $ { printf '{"id":"big","run":["true"'; for i in $(seq 20); do printf ',"'; head -c 131000 /dev/zero | tr '\0' x; printf '"'; done; printf ']}\n{"id":"small","run":"echo fine"}\n'; } > list
