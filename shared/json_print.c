@@ -129,6 +129,9 @@ static void print_number(struct buf *out, double value)
 			break;
 	}
 	buf_addstr(out, text);
+	/* without a point it would be read as an integer, which is refused when it is not exact */
+	if (text[strcspn(text, ".e")] == '\0')
+		buf_addstr(out, ".0");
 }
 
 static void print_members(struct buf *out, const cJSON *container, bool keys)

@@ -54,6 +54,12 @@ struct final {
 	struct attempt *attempt;
 };
 
+/* A task that failed for good: its newest record. */
+struct failed {
+	size_t task;
+	struct record_place place;
+};
+
 enum phase {
 	PHASE_TASKS,		/* tasks run as the schedule lets them */
 	PHASE_LADDER,		/* recovery: one attempt at a time */
@@ -63,6 +69,8 @@ enum phase {
 
 /* Why the run ends before its end. */
 struct stop {
+	bool fail_fast;		/* wanted: a task has failed for good */
+	bool trouble;		/* wanted: see run_trouble() */
 	bool stopping;
 	bool starts_only;	/* --fail-fast: running tasks end as they like */
 	bool at_once;
@@ -109,8 +117,7 @@ struct run {
 	int64_t deadline_at;		/* monotonic; 0: none */
 	int64_t sequential_ms;		/* all attempts one after another */
 
-	/* the tasks that failed, for the summary: the newest record of each */
-	struct record_place *failed;
+	struct failed *failed;		/* for the summary */
 	size_t nfailed;
 	size_t failed_cap;
 
@@ -126,13 +133,24 @@ struct run {
 	size_t succeeded_cap;
 };
 
-/* run.c */
+/* final.c */
 
 /* The task has a status that stands: counts it, records it, and queues it for output. `attempt` (taken) holds its result, or NULL. */
-void run_final(struct run *run, size_t task, enum result_status status, enum reason reason,
+void final_task(struct run *run, size_t task, enum result_status status, enum reason reason,
     struct attempt *attempt);
 /* Prints what became final; the journal must have been flushed. */
-void run_emit(struct run *run);
+void final_emit(struct run *run);
+
+/*
+ * Something of ours went wrong, with an exit status of 64 or more; it has been said. stop_check() ends the run for it
+ * at the end of the turn, so that nothing is called off in the middle of a rule.
+ */
+static inline void run_trouble(struct run *run, int status)
+{
+	if (run->trouble == 0)
+		run->trouble = status;
+	run->stop.trouble = true;
+}
 
 /* start.c */
 
@@ -154,18 +172,21 @@ int64_t start_due(const struct run *run);
 void sync_failed(struct run *run, struct attempt *attempt);
 /* When nothing runs any more: ladder, merge, end of the step. True when something changed. */
 bool sync_advance(struct run *run);
+
+/* merge.c */
+
 /* How the results of a step become one. */
-enum merge_form sync_merge_form(const struct config *config);
-/* The merge worker has ended. */
-void sync_merged(struct run *run, const struct attempt *attempt);
+enum merge_form merge_form_of(const struct config *config);
+/* Starts the merge worker when there is something to merge. */
+bool merge_begin(struct run *run);
+/* It has ended. */
+void merge_over(struct run *run, const struct attempt *attempt);
 
 /* stop.c */
 
-/* Starts nothing more; what has not started becomes final; what runs is asked to stop (unless starts_only). */
-void stop_run(struct run *run, enum reason reason, bool starts_only);
+/* A signal that asks for the end: the first time with grace, the second time at once. */
 void stop_signal(struct run *run, int signal);
-void stop_trouble(struct run *run, int status);
-/* Looks at the deadline and at standard output. */
+/* Once a turn: carries out what was wanted, looks at the deadline and at standard output. */
 void stop_check(struct run *run);
 
 /* intake.c */
@@ -193,7 +214,9 @@ void intake_free(struct run *run);
 
 /* summary.c */
 
-/* The last block on standard error; returns the exit status. */
-int summary_print(struct run *run, int64_t wall_ms);
+/* The exit status as things stand. */
+int summary_status(const struct run *run);
+/* The last block on standard error. */
+void summary_print(struct run *run, int64_t wall_ms);
 
 #endif

@@ -183,7 +183,7 @@ void intake_stream(struct run *run, bool ready)
 		ssize_t n = read(run->input_fd, piece, sizeof piece);
 		if (n < 0 && errno != EINTR && errno != EAGAIN) {
 			sink_addf(run->err, "pollard: cannot read the list: %s\n", strerror(errno));
-			stop_trouble(run, EXIT_IO);
+			run_trouble(run, EXIT_IO);
 			return;
 		}
 		if (n >= 0) {
@@ -223,7 +223,7 @@ static void forget_task(struct run *run, size_t index)
 void intake_forget(struct run *run)
 {
 	/* a list stays as it is, and a merge wants all tasks at the end */
-	if (!run->config->stream || sync_merge_form(run->config) != MERGE_NONE)
+	if (!run->config->stream || merge_form_of(run->config) != MERGE_NONE)
 		return;
 	size_t to = run->nodes.base;
 	while (to < run->nodes.end) {

@@ -91,7 +91,8 @@ void progress_final(struct progress *p, const struct node *node, const struct re
 		break;
 	case RESULT_SKIPPED:
 	case RESULT_CANCELLED:
-		if (p->each || node->attempts > 0)
+		/* what a stopped run calls off is counted at its end */
+		if (node->attempts > 0 || (p->each && node->reason == REASON_NEEDS))
 			progress_line(p, "%s %s: %s", node->task->id,
 			    result_status_text(node->status), safe(cause(r)));
 		break;

@@ -17,80 +17,8 @@
 #include "supervisor/events.h"
 #include "supervisor/scope.h"
 
-/* Failures that are remembered for the summary; the journal has all of them. */
-#define FAILED_MAX 1000
 /* What a reader that is there needs to take the last words. */
 #define DRAIN_LEAST_MS 200
-
-/* What a task that has no attempt to show for it has to say. */
-static void explain(const struct run *run, const struct node *node, struct result *r)
-{
-	const struct task *task = node->task;
-	if (node->reason == REASON_INVALID) {
-		result_set_error(r, "%.*s", (int)task->text_len, task->text);
-	} else if (node->reason == REASON_NEEDS) {
-		result_set_error(r, "needs %s, which did not succeed",
-		    intake_missing_need(run, task));
-	} else {
-		result_set_error(r, "%s", reason_text((enum reason)node->reason));
-	}
-}
-
-static void remember_failure(struct run *run, struct record_place place)
-{
-	if (run->nfailed >= FAILED_MAX)
-		return;
-	if (run->nfailed == run->failed_cap) {
-		run->failed_cap = run->failed_cap == 0 ? 16 : run->failed_cap * 2;
-		run->failed = xreallocarray(run->failed, run->failed_cap, sizeof *run->failed);
-	}
-	run->failed[run->nfailed++] = place;
-}
-
-void run_final(struct run *run, size_t task, enum result_status status, enum reason reason,
-    struct attempt *attempt)
-{
-	struct node *node = nodes_at(&run->nodes, task);
-	node->state = NODE_FINAL;
-	node->status = (uint8_t)status;
-	node->reason = (uint8_t)reason;
-	counts_add(&run->counts, status);
-	if (node->task->more != NULL)
-		scopes_forget(run->scopes, task);
-
-	struct result made;
-	const struct result *r = attempt != NULL ? &attempt->result : &made;
-	if (attempt == NULL) {
-		load_result(&run->record, node, &made);
-		if (node->last.offset < 0)
-			explain(run, node, &made);
-	}
-	struct record_place place =
-	    record_event(&run->record, event_task_finished(run->step, node, r));
-	if (node->last.offset < 0)
-		node->last = place;
-	if (status == RESULT_FAILED)
-		remember_failure(run, node->last);
-	progress_final(&run->progress, node, r);
-	if (attempt == NULL)
-		result_free(&made);
-
-	if (run->nfinals == run->finals_cap) {
-		run->finals_cap = run->finals_cap == 0 ? 64 : run->finals_cap * 2;
-		run->finals = xreallocarray(run->finals, run->finals_cap, sizeof *run->finals);
-	}
-	run->finals[run->nfinals++] = (struct final){ task, attempt };
-}
-
-void run_emit(struct run *run)
-{
-	for (size_t i = 0; i < run->nfinals; i++) {
-		struct final *f = &run->finals[i];
-		emit_final(&run->emit, f->task, f->attempt != NULL ? &f->attempt->result : NULL);
-		attempt_free(f->attempt);
-	}
-	run->nfinals = 0;
-}
 
 /* The worker knows that it was asked to stop; why is known here. */
 static void judge_stopped(const struct run *run, struct attempt *a)
@@ -125,7 +53,7 @@ static bool was_refused(const struct attempt *a)
 static void attempt_over(struct run *run, struct attempt *a)
 {
 	if (a->task == SIZE_MAX) {
-		sync_merged(run, a);
+		merge_over(run, a);
 		attempt_free(a);
 		return;
 	}
@@ -155,7 +83,7 @@ static void attempt_over(struct run *run, struct attempt *a)
 	}
 	if (run->phase == PHASE_LADDER)
 		recovery_result(&run->ladder, r->status == RESULT_SUCCEEDED, r->reason);
-	run_final(run, a->task, r->status, r->reason, a);
+	final_task(run, a->task, r->status, r->reason, a);
 }
 
 static void on_signal(struct run *run, int signal)
@@ -230,11 +158,12 @@ static void tick(struct run *run)
 
 static void write_journal(struct run *run)
 {
-	if (record_flush(&run->record) || run->trouble != 0)
+	bool force = run->config->sync == SYNC_TASK && run->nfinals > 0;
+	if ((force ? record_sync(&run->record) : record_flush(&run->record)) || run->trouble != 0)
 		return;
 	sink_addf(run->err, "pollard: cannot write the journal in %s: %s\n", safe(run->record.dir.path),
 	    strerror(run->record.error));
-	stop_trouble(run, EXIT_IO);
+	run_trouble(run, EXIT_IO);
 }
 
 /* The run: start all that may start, wait once, apply what happened, repeat. */
@@ -242,23 +171,23 @@ static void run_loop(struct run *run)
 {
 	bool readable = run->input != NULL;
 	while (run->phase != PHASE_OVER) {
+		stop_check(run);
 		intake_stream(run, readable);
 		start_announce(run);
 		/* a start is recorded before the fork, a result before it is printed */
 		write_journal(run);
 		start_fork(run);
-		run_emit(run);
+		final_emit(run);
 		intake_forget(run);
 		if (sync_advance(run))
 			continue;
 		loop_wait(run->loop, wait_time(run), intake_wants(run) ? run->input_fd : -1);
 		readable = loop_input_ready(run->loop);
 		apply_events(run);
-		stop_check(run);
 		tick(run);
 	}
 	write_journal(run);
-	run_emit(run);
+	final_emit(run);
 }
 
 static bool scopes_conflict(void *context, size_t a, size_t b)
@@ -308,32 +237,48 @@ static void drain(struct run *run)
 		run->stop.signal = signal;
 }
 
-/* The last records and the last words; the journal is on the disk before anybody is told. */
+/* All that the tasks did is on the disk before anybody is told that it is done. */
+static void force_journal(struct run *run)
+{
+	bool before = run->record.error == 0;
+	if (record_sync(&run->record) || !before)
+		return;
+	sink_addf(run->err, "pollard: cannot write the journal in %s: %s\n", safe(run->record.dir.path),
+	    strerror(run->record.error));
+	run_trouble(run, EXIT_IO);
+}
+
+/* Not forced to the disk: without it a run merely looks as if its end had been cut short. */
+static void record_end(struct run *run, int64_t wall_ms)
+{
+	record_event(&run->record, event_run_finished(&run->counts, wall_ms, run->sequential_ms,
+				       summary_status(run), run->stop.signal));
+	write_journal(run);
+	record_write_state(&run->record);
+}
+
+/* The last records and the last words. */
 static int finish_run(struct run *run)
 {
 	int64_t wall = clock_mono_ms() - run->began_ms;
+	force_journal(run);
+	int status = summary_status(run);
+	record_end(run, wall);
 	if (run->config->output == OUTPUT_MERGED) {
 		emit_merged(&run->emit, run->merged_fd);
 		run->merged_fd = -1;
 	}
 	emit_summary(&run->emit, &run->counts, wall, run->sequential_ms);
-	int status = summary_print(run, wall);
-	record_event(&run->record,
-	    event_run_finished(&run->counts, wall, run->sequential_ms, status, run->stop.signal));
-	bool recorded = record_sync(&run->record);
-	record_write_state(&run->record);
-	if (!recorded && run->trouble == 0) {
-		sink_addf(run->err, "pollard: cannot write the journal: %s\n",
-		    strerror(run->record.error));
-		status = run->trouble = EXIT_IO;
-	}
+	summary_print(run, wall);
 	if (!loop_sweep(run->loop))
 		sink_addf(run->err, "pollard: warning: processes of a dead worker could not be ended\n");
 	drain(run);
 	/* what was found wrong with standard output in the last moment is said as well */
 	stop_check(run);
 	drain(run);
-	return run->trouble != 0 ? run->trouble : status;
+	if (summary_status(run) != status)
+		record_end(run, wall);
+	return summary_status(run);
 }
 
 static void free_run(struct run *run)

@@ -34,7 +34,7 @@ static void take_ready(struct run *run, int64_t now)
 		if (nodes_at(&run->nodes, task)->task->kind == TASK_INVALID) {
 			schedule_over(run->schedule, task, false);
 			run->new_failures++;
-			run_final(run, task, RESULT_FAILED, REASON_INVALID, NULL);
+			final_task(run, task, RESULT_FAILED, REASON_INVALID, NULL);
 			continue;
 		}
 		start_add(run, task, 0, 0);
@@ -146,7 +146,7 @@ static void refused(struct run *run, const char *why)
 	if (loop_running(run->loop) == 0 && s->refusals >= REFUSALS_MAX) {
 		sink_addf(run->err, "pollard: cannot start a worker: %s (tried %u times)\n", why,
 		    s->refusals);
-		stop_trouble(run, EXIT_SYSTEM);
+		run_trouble(run, EXIT_SYSTEM);
 	}
 }
 

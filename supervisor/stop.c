@@ -19,11 +19,11 @@ static void call_off(struct run *run, size_t task)
 	struct node *node = nodes_at(&run->nodes, task);
 	if (node->attempts > 0 && node->last.offset >= 0)
 		/* it failed before, and that is what is known of it */
-		run_final(run, task, RESULT_FAILED, node->reason, NULL);
+		final_task(run, task, RESULT_FAILED, node->reason, NULL);
 	else
-		run_final(run, task, status_for(run->stop.reason), run->stop.reason, NULL);
+		final_task(run, task, status_for(run->stop.reason), run->stop.reason, NULL);
 	if (run->nfinals >= BATCH && record_flush(&run->record))
-		run_emit(run);
+		final_emit(run);
 }
 
 static void call_off_all(struct run *run)
@@ -53,7 +53,8 @@ static void call_off_all(struct run *run)
 	intake_close(run);
 }
 
-void stop_run(struct run *run, enum reason reason, bool starts_only)
+/* Starts nothing more; what has not started becomes final; what runs is asked to stop (unless starts_only). */
+static void stop_run(struct run *run, enum reason reason, bool starts_only)
 {
 	bool first = !run->stop.stopping;
 	/* a run that only starts nothing more can still be interrupted */
@@ -85,13 +86,6 @@ void stop_signal(struct run *run, int signal)
 	stop_run(run, REASON_INTERRUPTED, false);
 }
 
-void stop_trouble(struct run *run, int status)
-{
-	if (run->trouble == 0)
-		run->trouble = status;
-	stop_run(run, REASON_INTERRUPTED, false);
-}
-
 static void check_output(struct run *run)
 {
 	int error = sink_error(run->out);
@@ -111,6 +105,10 @@ static void check_output(struct run *run)
 
 void stop_check(struct run *run)
 {
+	if (run->stop.fail_fast)
+		stop_run(run, REASON_FAIL_FAST, true);
+	if (run->stop.trouble)
+		stop_run(run, REASON_INTERRUPTED, false);
 	if (run->deadline_at > 0 && !run->stop.stopping && clock_mono_ms() >= run->deadline_at &&
 	    run->phase != PHASE_OVER) {
 		progress_line(&run->progress, "the deadline has come");

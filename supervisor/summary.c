@@ -15,7 +15,7 @@
 
 static cJSON *failure(const struct run *run, size_t i)
 {
-	return journal_read(run->record.journal, run->failed[i]);
+	return journal_read(run->record.journal, run->failed[i].place);
 }
 
 static const char *member(const cJSON *object, const char *key)
@@ -131,24 +131,39 @@ static void print_success(struct run *run, int64_t wall_ms)
 		    (unsigned long long)run->counts.succeeded, (unsigned long long)run->counts.total, wall);
 }
 
-int summary_print(struct run *run, int64_t wall_ms)
+int summary_status(const struct run *run)
+{
+	bool stopped = run->stop.stopping && run->stop.reason == REASON_DEADLINE;
+	if (run->trouble != 0)
+		return run->trouble;
+	return (int)outcome_exit(&run->config->require, &run->counts, stopped, false);
+}
+
+/* In the order of the list: which failed first is chance. */
+static int by_task(const void *a, const void *b)
+{
+	const struct failed *fa = a;
+	const struct failed *fb = b;
+	return fa->task < fb->task ? -1 : fa->task > fb->task;
+}
+
+void summary_print(struct run *run, int64_t wall_ms)
 {
 	const struct counts *c = &run->counts;
-	bool stopped = run->stop.stopping && run->stop.reason == REASON_DEADLINE;
-	int status = run->trouble != 0 ? run->trouble :
-	    (int)outcome_exit(&run->config->require, c, stopped, false);
+	int status = summary_status(run);
 	if (outcome_of(c) == OUTCOME_ALL && run->stop.signal == 0 && status < EXIT_USAGE) {
 		if (status == EXIT_MET)
 			print_success(run, wall_ms);
 		else
 			sink_addf(run->err, "pollard: ALL %llu/%llu, but more were required\n",
 			    (unsigned long long)c->succeeded, (unsigned long long)c->total);
-		return status;
+		return;
 	}
+	if (run->nfailed > 0)
+		qsort(run->failed, run->nfailed, sizeof *run->failed, by_task);
 	print_verdict(run);
 	for (size_t i = 0; i < run->nfailed && i < LISTED_MAX; i++)
 		print_failure(run, i);
 	print_others(run);
 	print_commands(run);
-	return status;
 }

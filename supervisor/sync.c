@@ -1,7 +1,5 @@
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "shared/clock.h"
 #include "shared/xalloc.h"
@@ -71,9 +69,9 @@ void sync_failed(struct run *run, struct attempt *attempt)
 		attempt_free(attempt);
 		return;
 	}
-	run_final(run, task, RESULT_FAILED, node->reason, attempt);
+	final_task(run, task, RESULT_FAILED, node->reason, attempt);
 	if (run->config->fail_fast && !run->stop.stopping)
-		stop_run(run, REASON_FAIL_FAST, true);
+		run->stop.fail_fast = true;
 }
 
 static int by_task(const void *a, const void *b)
@@ -145,7 +143,7 @@ static void leave_ladder(struct run *run)
 		size_t task = run->ladder.failures[i].task;
 		struct node *node = nodes_at(&run->nodes, task);
 		if (node->state == NODE_FAILED)
-			run_final(run, task, RESULT_FAILED, node->reason, NULL);
+			final_task(run, task, RESULT_FAILED, node->reason, NULL);
 	}
 	recovery_free(&run->ladder);
 	run->phase = PHASE_TASKS;
@@ -168,97 +166,9 @@ static void skip_waiting(struct run *run)
 	for (size_t i = run->nodes.base; schedule_waiting(run->schedule) > 0 && i < run->nodes.end; i++) {
 		if (nodes_at(&run->nodes, i)->state == NODE_WAITING) {
 			schedule_give_up(run->schedule);
-			run_final(run, i, RESULT_SKIPPED, REASON_NEEDS, NULL);
+			final_task(run, i, RESULT_SKIPPED, REASON_NEEDS, NULL);
 		}
 	}
-}
-
-enum merge_form sync_merge_form(const struct config *c)
-{
-	if (c->merge != MERGE_DEFAULT)
-		return c->merge;
-	return c->output == OUTPUT_MERGED ? MERGE_CONCAT : MERGE_NONE;
-}
-
-static struct merge_item *merge_items(const struct run *run)
-{
-	size_t count = run->nodes.end;
-	struct merge_item *items = xcalloc(count > 0 ? count : 1, sizeof *items);
-	for (size_t i = 0; i < count; i++) {
-		const struct node *node = nodes_at(&run->nodes, i);
-		items[i].task = node->task->id;
-		items[i].agent = node->task->agent != NULL ? node->task->agent->name : NULL;
-		items[i].offset = -1;
-		if (node->status == RESULT_SUCCEEDED) {
-			items[i].offset = node->last.offset;
-			items[i].length = node->last.length;
-		} else {
-			items[i].missing = reason_text(node->reason);
-		}
-	}
-	return items;
-}
-
-static bool begin_merge(struct run *run)
-{
-	enum merge_form form = sync_merge_form(run->config);
-	if (form == MERGE_NONE || run->stop.stopping || run->merged != NULL || run->merged_fd >= 0)
-		return false;
-	struct buf name = BUF_INIT;
-	buf_addf(&name, "%s.%s", run->step->id, form == MERGE_JSON ? "json" : "md");
-	struct merge_item *items = merge_items(run);
-	struct job job = {
-		.kind = JOB_MERGE,
-		.run = run->record.dir.id,
-		.step = run->step->id,
-		.task = "merge",
-		.attempt = 1,
-		.items = items,
-		.nitems = run->nodes.end,
-		.merge_json = form == MERGE_JSON,
-		.journal_fd = journal_fd(run->record.journal),
-		.merge_dirfd = run->record.dir.merged_fd,
-		.merge_name = buf_str(&name),
-		.out_dirfd = run->record.dir.out_fd,
-		.out_fd = -1,
-		.err_fd = -1,
-		.null_fd = run->launch.null_fd,
-		.supervisor_pid = getpid(),
-	};
-	if (!run->record.kept)
-		job.out_fd = record_unnamed_file(&run->record);
-	bool begun = record_flush(&run->record) && loop_start(run->loop, &job, SIZE_MAX, 0) == 0;
-	if (begun) {
-		run->phase = PHASE_MERGE;
-		buf_free(&name);
-	} else {
-		sink_addf(run->err, "pollard: cannot merge the results of step %s\n", run->step->id);
-		stop_trouble(run, EXIT_SYSTEM);
-		buf_free(&name);
-	}
-	free(items);
-	return begun;
-}
-
-void sync_merged(struct run *run, const struct attempt *attempt)
-{
-	const struct result *r = &attempt->result;
-	run->phase = PHASE_TASKS;
-	if (r->status != RESULT_SUCCEEDED) {
-		sink_addf(run->err, "pollard: cannot merge the results: %s\n",
-		    r->error != NULL ? r->error : reason_text(r->reason));
-		stop_trouble(run, EXIT_IO);
-		return;
-	}
-	if (!run->record.kept) {
-		run->merged_fd = dup(attempt->out_fd);
-		return;
-	}
-	struct buf path = BUF_INIT;
-	const char *suffix = sync_merge_form(run->config) == MERGE_JSON ? "json" : "md";
-	buf_addf(&path, "merged/%s.%s", run->step->id, suffix);
-	run->merged = buf_detach(&path);
-	run->merged_fd = openat(run->record.dir.fd, run->merged, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 static void finish_step(struct run *run)
@@ -271,8 +181,6 @@ static void finish_step(struct run *run)
 	}
 	record_event(&run->record,
 	    event_step_finished(run->step, &run->counts, wall, run->sequential_ms, run->merged));
-	/* nobody is told that it is complete before the disk has it; run_loop() reports a failure */
-	record_sync(&run->record);
 	run->phase = PHASE_OVER;
 }
 
@@ -295,7 +203,7 @@ bool sync_advance(struct run *run)
 		skip_waiting(run);
 		return true;
 	}
-	if (!begin_merge(run) && run->phase == PHASE_TASKS)
+	if (!merge_begin(run) && run->phase == PHASE_TASKS)
 		finish_step(run);
 	return true;
 }

@@ -283,8 +283,8 @@ static bool fits(struct reading *r, const char *key, const cJSON *array)
 	size_t n = count_items(array);
 	if (n <= r->nids)
 		return true;
-	buf_addf(&r->why, "'%s': has %zu entries, and %zu task%s failed", key, n, r->nids,
-	    r->nids == 1 ? "" : "s");
+	buf_addf(&r->why, "'%s': has %zu entr%s, and %zu task%s failed", key, n,
+	    n == 1 ? "y" : "ies", r->nids, r->nids == 1 ? "" : "s");
 	return false;
 }
 

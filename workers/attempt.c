@@ -6,6 +6,7 @@
 #include "workers/attempt.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,7 +17,6 @@
 #include <unistd.h>
 
 #include "shared/clock.h"
-#include "shared/io.h"
 #include "shared/message.h"
 #include "shared/quantity.h"
 #include "workers/answer.h"
@@ -36,6 +36,8 @@
 /* More than a pipe holds; somebody outside the tree may go on writing to it. */
 #define RESULT_ROUNDS 64
 #define SHORT_TEXT 32
+/* Bytes of live output that may wait for the supervisor. */
+#define LIVE_MAX ((size_t)256 * 1024)
 
 /* Lives in attempt_run() and is never released: the process ends instead. */
 struct attempt {
@@ -52,6 +54,7 @@ struct attempt {
 	struct tree_end end;
 	bool empty;   /* nothing is left of the tree */
 	bool counted; /* what the command has left behind */
+	struct buf live; /* messages with pieces of output, not yet taken by the supervisor */
 };
 
 static _Noreturn void die_with_supervisor(void)
@@ -134,16 +137,34 @@ static bool read_structured(struct attempt *a)
 	return false;
 }
 
+/* The supervisor may be stopped (Ctrl-Z): its pipe is not waited for while limits have to be kept. */
+static void flush_live(struct attempt *a)
+{
+	while (a->live.len > 0) {
+		ssize_t n = write(a->report_fd, a->live.data, a->live.len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return;
+		buf_consume(&a->live, (size_t)n);
+	}
+}
+
 enum poll_slot { SLOT_REPORT, SLOT_SIGNAL, SLOT_IN, SLOT_OUT, SLOT_ERR, SLOT_RESULT, SLOT_COUNT };
 
 /* A closed stream is -1, which poll() passes over: its POLLHUP would come at once, for ever. */
 static void prepare_poll(const struct attempt *a, struct pollfd polled[SLOT_COUNT])
 {
-	polled[SLOT_REPORT] = (struct pollfd){ .fd = a->report_fd };
+	/* nothing more is read than the supervisor takes: memory stays small */
+	bool full = a->live.len > LIVE_MAX;
+
+	polled[SLOT_REPORT] =
+	    (struct pollfd){ .fd = a->report_fd, .events = a->live.len > 0 ? POLLOUT : 0 };
 	polled[SLOT_SIGNAL] = (struct pollfd){ .fd = a->signal_fd, .events = POLLIN };
 	polled[SLOT_IN] = (struct pollfd){ .fd = a->command.in, .events = POLLOUT };
-	polled[SLOT_OUT] = (struct pollfd){ .fd = a->out.fd, .events = POLLIN };
-	polled[SLOT_ERR] = (struct pollfd){ .fd = a->err.fd, .events = POLLIN };
+	polled[SLOT_OUT] = (struct pollfd){ .fd = full ? -1 : a->out.fd, .events = POLLIN };
+	polled[SLOT_ERR] = (struct pollfd){ .fd = full ? -1 : a->err.fd, .events = POLLIN };
 	polled[SLOT_RESULT] = (struct pollfd){ .fd = a->command.result, .events = POLLIN };
 }
 
@@ -162,7 +183,7 @@ static void wait_for_events(struct attempt *a)
 		wait = BLIND_MS;
 	if (poll(polled, SLOT_COUNT, wait) <= 0)
 		return;
-	if (polled[SLOT_REPORT].revents != 0)
+	if ((polled[SLOT_REPORT].revents & ~POLLOUT) != 0)
 		die_with_supervisor();
 	if (polled[SLOT_SIGNAL].revents != 0)
 		read_signals(a);
@@ -176,6 +197,7 @@ static void wait_for_events(struct attempt *a)
 		read_structured(a);
 	if (output)
 		limits_output(&a->limits, clock_mono_ms());
+	flush_live(a);
 }
 
 static void act(struct attempt *a, enum limits_action action)
@@ -232,6 +254,9 @@ static void run_command(struct attempt *a)
 		advance(a);
 	}
 	drain_rest(a);
+	/* now there is nothing left to watch */
+	if (a->job->live && fcntl(a->report_fd, F_SETFL, 0) == 0)
+		flush_live(a);
 }
 
 static void judge_end(struct attempt *a)
@@ -333,17 +358,11 @@ static void measure(struct attempt *a)
 	a->result->max_rss_kb = (uint64_t)usage.ru_maxrss;
 }
 
-/*
- * Passes a piece on to the supervisor, which always listens; once it is gone the poll() tells it.
- */
 static void send_live(void *context, const struct capture *c, const char *data, size_t len)
 {
-	const struct attempt *a = context;
-	struct buf message = BUF_INIT;
+	struct attempt *a = context;
 
-	message_encode_output(&message, c == &a->err, data, len);
-	(void)!write_all(a->report_fd, message.data, message.len);
-	buf_free(&message);
+	message_encode_output(&a->live, c == &a->err, data, len);
 }
 
 static void begin(struct attempt *a)
@@ -357,6 +376,7 @@ static void begin(struct attempt *a)
 	capture_init(&a->out, a->command.out, &a->result->out, out, job->max_output);
 	capture_init(&a->err, a->command.err, &a->result->err, err, job->max_output);
 	if (job->live) {
+		fcntl(a->report_fd, F_SETFL, O_NONBLOCK);
 		a->out.listener = a->err.listener = send_live;
 		a->out.context = a->err.context = a;
 	}

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shared/io.h"
@@ -130,6 +131,9 @@ static int spill_open(const struct spill_place *place)
 		fd = openat(place->dirfd, place->name,
 		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	while (fd < 0 && errno == EINTR);
+	/* whatever the umask is */
+	if (fd >= 0)
+		fchmod(fd, 0600);
 	return fd;
 }
 

@@ -55,9 +55,9 @@ enum about {
 };
 
 /*
- * Words that stand in this order in a line; " ... " is anything between. Case does not count, and
- * a word is not found inside another. "#429" is that status of HTTP, not any number 429. The first
- * pattern that fits decides.
+ * Words that stand in this order in a line; " ... " is anything between, "|" at the end is the end
+ * of the phrase. Case does not count, and a word is not found inside another. "#429" is that status
+ * of HTTP, not any number 429. The first pattern that fits decides.
  */
 struct pattern {
 	enum failure_class class;
@@ -88,6 +88,7 @@ static const struct pattern patterns[] = {
 	{ CLASS_AUTH, MESSAGE, "permission denied, please try again", ABOUT_NOTHING, NULL },
 	{ CLASS_AUTH, MESSAGE, "permission to ... denied to", ABOUT_NOTHING, NULL },
 	{ CLASS_AUTH, MESSAGE, "permission_denied: ... api key", ABOUT_NOTHING, NULL },
+	{ CLASS_PERMISSION, MESSAGE, "are you root?", ABOUT_NOTHING, NULL },
 
 	{ CLASS_DISK_FULL, ANYWHERE, "no space left on device", ABOUT_FILE, no_space },
 	{ CLASS_DISK_FULL, MESSAGE, "ENOSPC", ABOUT_FILE, no_space },
@@ -96,6 +97,7 @@ static const struct pattern patterns[] = {
 	{ CLASS_DISK_FULL, MESSAGE, "database or disk is full", ABOUT_NOTHING, "the disk is full" },
 	{ CLASS_DISK_FULL, MESSAGE, "don't have enough free space", ABOUT_FILE, NULL },
 	{ CLASS_DISK_FULL, MESSAGE, "not enough space on", ABOUT_NOTHING, NULL },
+	{ CLASS_DISK_FULL, MESSAGE, "wrote only ... of ... bytes", ABOUT_NOTHING, NULL },
 	{ CLASS_DISK_FULL, MESSAGE, "disk full", ABOUT_NOTHING, NULL },
 	{ CLASS_READ_ONLY, ANYWHERE, "read-only file system", ABOUT_FILE,
 	    "read-only file system: {}" },
@@ -110,15 +112,17 @@ static const struct pattern patterns[] = {
 	{ CLASS_CONTENTION, MESSAGE, "could not lock ... file exists", ABOUT_FILE, held },
 	{ CLASS_CONTENTION, MESSAGE, "another git process seems to be running", ABOUT_NOTHING,
 	    "another git process is at work in the repository" },
-	{ CLASS_CONTENTION, MESSAGE, "unable to lock ... : is at ... but expected", ABOUT_NOTHING,
+	{ CLASS_CONTENTION, ANYWHERE, "unable to lock ... : is at ... but expected", ABOUT_NOTHING,
 	    NULL },
-	{ CLASS_CONTENTION, MESSAGE, "cannot lock ref ... but expected", ABOUT_NOTHING, NULL },
+	{ CLASS_CONTENTION, ANYWHERE, "cannot lock ref ... but expected", ABOUT_NOTHING, NULL },
 	{ CLASS_CONTENTION, MESSAGE, "could not get lock ... held by", ABOUT_FILE, held },
 	{ CLASS_CONTENTION, MESSAGE, "could not get lock ... resource temporarily unavailable",
 	    ABOUT_FILE, held },
 	{ CLASS_CONTENTION, MESSAGE, "unable to acquire the dpkg", ABOUT_NOTHING, NULL },
 	{ CLASS_CONTENTION, MESSAGE, "is locked by another process", ABOUT_NOTHING, NULL },
 	{ CLASS_CONTENTION, MESSAGE, "is locked by another", ABOUT_NOTHING, NULL },
+	{ CLASS_CONTENTION, MESSAGE, "index is locked", ABOUT_NOTHING, NULL },
+	{ CLASS_CONTENTION, MESSAGE, "in use by another", ABOUT_NOTHING, NULL },
 	{ CLASS_CONTENTION, MESSAGE, "lock is held by", ABOUT_NOTHING, NULL },
 	{ CLASS_CONTENTION, MESSAGE, "lock held by", ABOUT_NOTHING, NULL },
 	{ CLASS_CONTENTION, MESSAGE, "waiting for file lock on", ABOUT_NOTHING, NULL },
@@ -235,6 +239,7 @@ static const struct pattern patterns[] = {
 	{ CLASS_NETWORK, MESSAGE, "ReadTimeout:", ABOUT_HOST, unreachable },
 	{ CLASS_NETWORK, MESSAGE, "ReadTimeoutError", ABOUT_HOST, unreachable },
 	{ CLASS_NETWORK, MESSAGE, "failed to connect to", ABOUT_HOST, unreachable },
+	{ CLASS_NETWORK, MESSAGE, "connection to server ... failed", ABOUT_HOST, unreachable },
 	{ CLASS_NETWORK, MESSAGE, "could not connect to server", ABOUT_HOST, unreachable },
 	{ CLASS_NETWORK, MESSAGE, "couldn't connect to server", ABOUT_HOST, unreachable },
 	{ CLASS_NETWORK, MESSAGE, "cannot connect to the docker daemon", ABOUT_HOST, unreachable },
@@ -290,6 +295,7 @@ static const struct pattern patterns[] = {
 	{ CLASS_RATE_LIMIT, MESSAGE, "Rate exceeded", ABOUT_NOTHING, NULL },
 	{ CLASS_RATE_LIMIT, MESSAGE, "slow down ... requests", ABOUT_NOTHING, NULL },
 	{ CLASS_RATE_LIMIT, MESSAGE, "RESOURCE_EXHAUSTED", ABOUT_NOTHING, NULL },
+	{ CLASS_RATE_LIMIT, MESSAGE, "resource exhausted", ABOUT_NOTHING, NULL },
 	{ CLASS_RATE_LIMIT, MESSAGE, "resource has been exhausted", ABOUT_NOTHING, NULL },
 	{ CLASS_RATE_LIMIT, MESSAGE, "quota exceeded for quota metric", ABOUT_NOTHING, NULL },
 	{ CLASS_RATE_LIMIT, MESSAGE, "overloaded_error", ABOUT_NOTHING, NULL },
@@ -304,7 +310,7 @@ static const struct pattern patterns[] = {
 	{ CLASS_AUTH, MESSAGE, "#401", ABOUT_NOTHING, NULL },
 	{ CLASS_AUTH, MESSAGE, "code E401", ABOUT_NOTHING, NULL },
 	{ CLASS_AUTH, MESSAGE, "ENEEDAUTH", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "401 unauthorized", ABOUT_NOTHING, NULL },
+	{ CLASS_AUTH, MESSAGE, "401 unauthorized|", ABOUT_NOTHING, NULL },
 	{ CLASS_AUTH, MESSAGE, "authentication_error", ABOUT_NOTHING, NULL },
 	{ CLASS_AUTH, MESSAGE, "AuthenticationError:", ABOUT_NOTHING, NULL },
 	{ CLASS_AUTH, MESSAGE, "authentication failed", ABOUT_NOTHING, NULL },
@@ -344,7 +350,7 @@ static const struct pattern patterns[] = {
 	{ CLASS_AUTH, MESSAGE, "incorrect or missing password", ABOUT_NOTHING, NULL },
 	{ CLASS_AUTH, MESSAGE, "run gh auth login", ABOUT_NOTHING, NULL },
 	{ CLASS_AUTH, MESSAGE, "#403", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "403 forbidden", ABOUT_NOTHING, NULL },
+	{ CLASS_AUTH, MESSAGE, "403 forbidden|", ABOUT_NOTHING, NULL },
 	{ CLASS_AUTH, IN_ERROR, "unauthorized", ABOUT_NOTHING, NULL },
 	{ CLASS_AUTH, IN_ERROR, "oauth", ABOUT_NOTHING, NULL },
 	{ CLASS_AUTH, IN_ERROR, "api key", ABOUT_NOTHING, NULL },
@@ -361,6 +367,7 @@ static const struct pattern patterns[] = {
 	{ CLASS_MEMORY, MESSAGE, "virtual memory exhausted", ABOUT_NOTHING, NULL },
 	{ CLASS_MEMORY, ANYWHERE, "memory exhausted", ABOUT_NOTHING, NULL },
 	{ CLASS_MEMORY, MESSAGE, "could not reserve enough space", ABOUT_NOTHING, NULL },
+	{ CLASS_MEMORY, MESSAGE, "os::commit_memory ... failed", ABOUT_NOTHING, NULL },
 	{ CLASS_MEMORY, MESSAGE, "insufficient memory for the java runtime", ABOUT_NOTHING, NULL },
 	{ CLASS_MEMORY, MESSAGE, "ENOMEM", ABOUT_NOTHING, NULL },
 	{ CLASS_MEMORY, MESSAGE, "MemoryError", ABOUT_NOTHING, NULL },
@@ -375,7 +382,6 @@ static const struct pattern patterns[] = {
 	    "operation not permitted: {}" },
 	{ CLASS_PERMISSION, MESSAGE, "EPERM", ABOUT_FILE, "operation not permitted: {}" },
 	{ CLASS_PERMISSION, MESSAGE, "AccessDeniedException:", ABOUT_FILE, "permission denied: {}" },
-	{ CLASS_PERMISSION, MESSAGE, "are you root?", ABOUT_NOTHING, NULL },
 	{ CLASS_PERMISSION, MESSAGE, "must be superuser", ABOUT_NOTHING, NULL },
 	{ CLASS_PERMISSION, MESSAGE, "insufficient permission for adding an object", ABOUT_FILE,
 	    "permission denied: {}" },
@@ -386,6 +392,8 @@ static const struct pattern patterns[] = {
 	{ CLASS_MISSING, MESSAGE, "NoSuchFileException:", ABOUT_FILE, no_file },
 	{ CLASS_MISSING, MESSAGE, "unable to open database file", ABOUT_FILE, NULL },
 	{ CLASS_MISSING, ANYWHERE, "error: file not found", ABOUT_FILE, NULL },
+	{ CLASS_MISSING, ANYWHERE, "fatal error: ... file not found", ABOUT_FILE, no_file },
+	{ CLASS_MISSING, MESSAGE, "unable to access jarfile", ABOUT_FILE, no_file },
 };
 
 /* Finding them. */
@@ -466,6 +474,14 @@ static const char *find_status(const char *line, size_t len, const char *number)
 	return NULL;
 }
 
+/* "401 Unauthorized - GET", but not "401 unauthorized routes". */
+static bool ends_phrase(const char *at, const char *end)
+{
+	while (at < end && is_blank(*at))
+		at++;
+	return at == end || !isalnum((unsigned char)*at);
+}
+
 /* Where a pattern was found. */
 struct match {
 	const char *from;
@@ -485,7 +501,7 @@ static bool match_words(const char *line, size_t len, const char *words, struct 
 	}
 	while (words != NULL) {
 		const char *gap = strstr(words, " ... ");
-		size_t n = gap != NULL ? (size_t)(gap - words) : strlen(words);
+		size_t n = gap != NULL ? (size_t)(gap - words) : strcspn(words, "|");
 		const char *found;
 
 		memcpy(part, words, n);
@@ -497,6 +513,8 @@ static bool match_words(const char *line, size_t len, const char *words, struct 
 		m->from = found;
 		at = found + n;
 		m->to = at;
+		if (words[n] == '|' && !ends_phrase(at, end))
+			return false;
 		words = gap != NULL ? gap + 5 : NULL;
 	}
 	return true;
@@ -510,13 +528,12 @@ static bool is_said_of_others(const char *line, size_t len)
 {
 	static const char *const words[] = { "test", "tests", "spec", "review", "should", "handler",
 		"middleware", "function", "handles", "handling", "implement", "refactor", "TODO",
-		"README", "FAIL", "PASS", "mutants", "endpoint", "returns", "documentation", "example",
-		"docs", "warning" };
+		"README", "FAIL", "PASS", "mutants", "endpoint", "returns", "tested", "passed" };
 
 	for (size_t i = 0; i < COUNT(words); i++)
 		if (signature_find(line, len, words[i]) != NULL)
 			return true;
-	return false;
+	return signature_is_prose(line, len);
 }
 
 static bool is_about_services(enum failure_class class)
@@ -594,7 +611,7 @@ static bool take_before(struct buf *out, const char *line, const char *found)
 
 	while (end > line && strchr(" :([", end[-1]) != NULL)
 		end--;
-	if (end == found)
+	if (end == found && *found != ':')
 		return false;
 	for (start = end; start > line; start--)
 		if (start - line >= 2 && start[-1] == ' ' && start[-2] == ':')

@@ -61,6 +61,9 @@ static bool open_output(const struct job *job, struct output *o)
 	o->fd = openat(job->merge_dirfd, o->temp,
 	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	o->error = o->fd < 0 ? errno : 0;
+	/* whatever the umask is */
+	if (o->fd >= 0)
+		fchmod(o->fd, 0600);
 	return o->fd >= 0;
 }
 

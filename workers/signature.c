@@ -432,6 +432,11 @@ static bool is_prose(struct telling line)
 	return begins_with_one(line, beginnings, COUNT(beginnings));
 }
 
+bool signature_is_prose(const char *line, size_t len)
+{
+	return is_prose(skip_tags(trim(line, len)));
+}
+
 /* A word such as "ValueError:" or "java.io.IOException:", and then what it says. */
 static bool begins_with_exception(struct telling line)
 {
@@ -462,7 +467,7 @@ static bool is_message(struct telling line)
 		"\"error\":", "curl: (", "ERR_", "failed to ", "cannot ", "could not ", "unable to ",
 		"permission denied", "access denied", "out of memory", "no space left", "Killed",
 		"terminate called", "Segmentation fault", "Aborted", "Couldn't ", "code E", "syscall ",
-		"bad ", "invalid ", "unknown ", "too many ", "ORA-", "SQLSTATE", "LOCATION:" };
+		"bad ", "invalid ", "unknown ", "too many ", "timeout ", "ORA-", "SQLSTATE" };
 	static const char *const within[] = { ": error:", ": fatal:", ": fatal error:", ": ERROR:",
 		" ERROR ", " FATAL ", " error:", "FATAL:", "panicked at", "PANIC:", ": error ",
 		"level=error", "level=fatal", "\"level\":\"error\"", ": cannot ", ": can't ",
@@ -514,7 +519,7 @@ static bool has_word_of_failure(struct telling line)
 		"killed", "aborted", "no space left", "out of memory", "not allowed", "must ",
 		"exceeded", "reached", "unauthorized", "overloaded", "forbidden", "locked", "holds the",
 		"waiting for", "held by", "undefined", "expired", "not supported", "unexpected",
-		"unavailable", "hit your", "please run" };
+		"unavailable", "hit your", "please run", "wrote only" };
 
 	return has_one(line, words, COUNT(words), false);
 }
@@ -530,15 +535,17 @@ static bool says_something(struct telling line)
 static enum weight weigh(struct telling line)
 {
 	struct telling inner = skip_tags(line);
-	bool npm = inner.data != line.data && begins_with(line, "npm");
 
 	if (inner.len == 0 || !says_something(inner) || is_noise(inner))
 		return WEIGHT_NONE;
+	/* pip tells the network's fault in a warning only. */
+	if (begins_with(inner, "WARNING: Retrying"))
+		return WEIGHT_WORD;
 	if (is_echo(inner))
 		return WEIGHT_ECHO;
 	if (is_prose(inner))
 		return has_word_of_failure(inner) ? WEIGHT_ECHO : WEIGHT_PLAIN;
-	if (npm || is_message(inner))
+	if (is_message(inner))
 		return WEIGHT_MESSAGE;
 	return has_word_of_failure(inner) ? WEIGHT_WORD : WEIGHT_PLAIN;
 }

@@ -50,6 +50,9 @@ void signature_of(struct buf *out, const char *reason, const char *status, const
 /* Whether the line is a compiler's or an interpreter's complaint about code: names stand in it. */
 bool signature_is_about_code(const char *line, size_t len);
 
+/* Whether the line is a sentence of a list or a report rather than a message. */
+bool signature_is_prose(const char *line, size_t len);
+
 /*
  * Where the words stand in the line, whatever their case, with no letter, digit or "_" beside
  * them; NULL when they do not.

@@ -539,6 +539,10 @@ static int mode_pwd(int argc, char **argv)
 	return 0;
 }
 
+/*
+ * Without signals 32 and 33, which belong to the C library: posix_spawn() of a parent such as make
+ * leaves them ignored, and nobody can reset them with sigaction().
+ */
 static int mode_signals(int argc, char **argv)
 {
 	FILE *f = fopen("/proc/self/status", "r");
@@ -550,7 +554,8 @@ static int mode_signals(int argc, char **argv)
 		err(99, "/proc/self/status");
 	while (fgets(line, sizeof(line), f) != NULL)
 		if (strncmp(line, "SigBlk:", 7) == 0 || strncmp(line, "SigIgn:", 7) == 0)
-			fputs(line, stdout);
+			printf("%.7s\t%016llx\n", line,
+			    strtoull(line + 7, NULL, 16) & ~(3ULL << 31));
 	fclose(f);
 	return 0;
 }

@@ -417,7 +417,9 @@ START_TEST(what_a_task_inherits)
 {
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	run_sh("ls /proc/self/fd | tr '\\n' ' '; grep -E '^Sig(Blk|Ign)' /proc/self/status; "
+	/* without 32 and 33, the C library's own, which posix_spawn() of make leaves ignored */
+	run_sh("ls /proc/self/fd | tr '\\n' ' '; grep -E '^Sig(Blk|Ign)' /proc/self/status | "
+	       "sed 's/00000001800000/00000000000000/'; "
 	       "[ $(ps -o pgid= -p $$) -eq $$ ] && echo leads");
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
@@ -451,12 +453,12 @@ START_TEST(agent_prompts)
 		const char *script;
 		const char *out;
 	} cases[] = {
-		{ "cat", "be brief\n\nlist files" },
-		{ "cat {system_file}; echo; cat", "be brief\nlist files" },
+		{ "cat", "be brief\n\nlist files\n" },
+		{ "cat {system_file}; echo; cat", "be brief\nlist files\n" },
 		{ "cat {prompt_file}; readlink /proc/self/fd/0",
-		    "be brief\n\nlist files/dev/null\n" },
+		    "be brief\n\nlist files\n/dev/null\n" },
 		{ "cat {system_file} {prompt_file}; echo {model} {task}",
-		    "be brieflist filesm-1 t\n" },
+		    "be brieflist files\nm-1 t\n" },
 	};
 
 	job.kind = JOB_AGENT;
