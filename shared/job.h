@@ -18,9 +18,9 @@
 #define WORKER_SHORTAGE 71
 
 enum job_kind {
-	JOB_COMMAND,	/* argv */
-	JOB_AGENT,	/* argv with {prompt_file} and the like, the prompt on standard input */
-	JOB_MERGE,	/* the built-in merge: a function run in the worker */
+	JOB_COMMAND, /* argv */
+	JOB_AGENT,   /* argv with {prompt_file} and the like, the prompt on standard input */
+	JOB_MERGE,   /* the built-in merge: a function run in the worker */
 };
 
 struct job_env {
@@ -31,10 +31,10 @@ struct job_env {
 /* One input of JOB_MERGE: a record of the journal that holds a result, or a task that has none. */
 struct merge_item {
 	const char *task;
-	const char *agent;	/* NULL for a command */
-	int64_t offset;		/* of the record in journal_fd; -1: nothing to merge */
+	const char *agent; /* NULL for a command */
+	int64_t offset;	   /* of the record in journal_fd; -1: nothing to merge */
 	size_t length;
-	const char *missing;	/* why there is nothing: "exit 1", "timeout"... */
+	const char *missing; /* why there is nothing: "exit 1", "timeout"... */
 };
 
 struct job {
@@ -44,32 +44,34 @@ struct job {
 	const char *run;
 	const char *step;
 	const char *task;
-	const char *agent;		/* NULL for a command */
+	const char *agent; /* NULL for a command */
 	unsigned attempt;
 	const char *traceparent;
 
 	/* what */
-	const char *const *argv;	/* NULL-terminated words */
-	const char *argument;		/* replaces {} in the words, or is appended; NULL: words as they are */
-	uint64_t number;		/* replaces {#}, only when argument is set */
-	const char *cwd;		/* NULL: where the supervisor is */
-	const struct job_env *env;	/* added to the environment */
+	const char *const *argv; /* NULL-terminated words */
+	const char
+	    *argument;	 /* replaces {} in the words, or is appended; NULL: words as they are */
+	uint64_t number; /* replaces {#}, only when argument is set */
+	const char *cwd; /* NULL: where the supervisor is */
+	const struct job_env *env; /* added to the environment */
 	size_t nenv;
-	const char *input;		/* for standard input; NULL: /dev/null */
+	const char *input; /* for standard input; NULL: /dev/null */
 	size_t input_len;
-	const char *system;		/* JOB_AGENT: the system prompt, or NULL */
+	const char *system; /* JOB_AGENT: the system prompt, or NULL */
 	size_t system_len;
-	const char *model;		/* replaces {model}; NULL: "" */
-	bool want_json;			/* the result must be a JSON object */
-	const char *last_error;		/* what the attempt before said, for the file POLLARD_LAST_ERROR (a memfd of the worker); or NULL */
+	const char *model; /* replaces {model}; NULL: "" */
+	bool want_json;	   /* the result must be a JSON object */
+	const char *
+	    last_error; /* what the attempt before said, for the file POLLARD_LAST_ERROR (a memfd of the worker); or NULL */
 	size_t last_error_len;
-	bool live;			/* send output as it comes too, as MESSAGE_OUTPUT */
+	bool live; /* send output as it comes too, as MESSAGE_OUTPUT */
 
 	/* limits; 0: none */
 	int64_t timeout_ms;
 	int64_t idle_timeout_ms;
 	int64_t grace_ms;
-	uint64_t max_output;		/* bytes kept of each stream */
+	uint64_t max_output; /* bytes kept of each stream */
 
 	/* where streams longer than INLINE_MAX go: files out_name and err_name are made in out_dirfd when the first such byte comes; with
 	 * out_dirfd -1 the unnamed files out_fd and err_fd are used (empty, open for reading and writing) */
@@ -82,13 +84,13 @@ struct job {
 	/* JOB_MERGE: the step's results in the order of the list, to merge_name in merge_dirfd */
 	const struct merge_item *items;
 	size_t nitems;
-	bool merge_json;		/* a JSON object instead of Markdown */
+	bool merge_json; /* a JSON object instead of Markdown */
 	int journal_fd;
 	int merge_dirfd;
 	const char *merge_name;
 
-	int null_fd;			/* /dev/null, open for reading and writing */
-	int supervisor_pid;		/* whose SIGTERM (stop, with grace) and SIGQUIT (stop at once) count */
+	int null_fd;	    /* /dev/null, open for reading and writing */
+	int supervisor_pid; /* whose SIGTERM (stop, with grace) and SIGQUIT (stop at once) count */
 };
 
 #endif

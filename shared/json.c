@@ -26,12 +26,12 @@ struct key {
  * lie on one stack, the innermost last. Made and released by check_keys().
  */
 struct key_check {
-	const size_t *offsets;	/* of all keys in the order of the text */
-	size_t next;		/* the first that has not been met */
+	const size_t *offsets; /* of all keys in the order of the text */
+	size_t next;	       /* the first that has not been met */
 	struct key *stack;
 	size_t count;
 	size_t cap;
-	struct key twice;	/* name NULL: none found */
+	struct key twice; /* name NULL: none found */
 };
 
 /*
@@ -102,7 +102,8 @@ static void check_tree(struct key_check *check, const cJSON *value)
 	size_t base = check->count;
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, value) {
+	cJSON_ArrayForEach(item, value)
+	{
 		if (cJSON_IsObject(value))
 			push_key(check, item->string);
 		if (item->child != NULL)

@@ -21,8 +21,8 @@
 #define JSON_RECORD_DEPTH_MAX (JSON_DEPTH_MAX + 8)
 
 struct json_error {
-	size_t offset;		/* of the byte that is wrong */
-	char message[160];	/* one line: what is wrong and, where it helps, what was expected */
+	size_t offset;	   /* of the byte that is wrong */
+	char message[160]; /* one line: what is wrong and, where it helps, what was expected */
 };
 
 /*

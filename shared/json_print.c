@@ -139,7 +139,8 @@ static void print_members(struct buf *out, const cJSON *container, bool keys)
 	const cJSON *item;
 
 	buf_addch(out, keys ? '{' : '[');
-	cJSON_ArrayForEach(item, container) {
+	cJSON_ArrayForEach(item, container)
+	{
 		if (item != container->child)
 			buf_addch(out, ',');
 		if (keys) {

@@ -55,7 +55,7 @@ enum tag {
 struct rule {
 	int64_t min;
 	int64_t max;
-	bool utf8;		/* bytes only: a string */
+	bool utf8; /* bytes only: a string */
 	const char *wrong;
 };
 

@@ -32,8 +32,8 @@
 #define MESSAGE_OUTPUT_MAX (64 * 1024)
 
 enum message_type {
-	MESSAGE_RESULT = 1,	/* the one result of the attempt; nothing may follow */
-	MESSAGE_OUTPUT = 2,	/* live output: a byte 0 (stdout) or 1 (stderr), then a piece of it */
+	MESSAGE_RESULT = 1, /* the one result of the attempt; nothing may follow */
+	MESSAGE_OUTPUT = 2, /* live output: a byte 0 (stdout) or 1 (stderr), then a piece of it */
 };
 
 /* Appends one frame that holds the result. */

@@ -18,7 +18,7 @@
 #define STRUCTURED_MAX (1024 * 1024)
 /* The longest answer; what is beyond is cut off, and a warning says so. */
 #define TEXT_MAX (2 * 1024 * 1024)
-#define SUMMARY_MAX 200		/* characters */
+#define SUMMARY_MAX 200 /* characters */
 #define FILES_MAX 20
 
 #define RESULT_STATUSES(X) \
@@ -31,7 +31,7 @@ enum result_status {
 #define X(name, text) RESULT_##name,
 	RESULT_STATUSES(X)
 #undef X
-	RESULT_STATUS_COUNT
+	    RESULT_STATUS_COUNT
 };
 
 #define REASONS(X) \
@@ -65,7 +65,7 @@ enum reason {
 #define X(name, text) REASON_##name,
 	REASONS(X)
 #undef X
-	REASON_COUNT
+	    REASON_COUNT
 };
 
 const char *result_status_text(enum result_status status);
@@ -90,10 +90,10 @@ bool signal_parse(const char *name, int *out);
  */
 struct stream {
 	struct buf data;
-	uint64_t bytes;		/* written by the task */
-	uint64_t dropped;	/* of these not kept, from the middle (--max-output, full disk) */
+	uint64_t bytes;	  /* written by the task */
+	uint64_t dropped; /* of these not kept, from the middle (--max-output, full disk) */
 	bool spilled;
-	int spill_errno;	/* why the file could not be written; 0 */
+	int spill_errno; /* why the file could not be written; 0 */
 };
 
 /*
@@ -103,24 +103,24 @@ struct stream {
 struct result {
 	enum result_status status;
 	enum reason reason;
-	int exit_status;	/* -1: the command did not exit by itself */
-	int signal;		/* 0: not ended by a signal */
-	char *error;		/* one line for a person, UTF-8: "timed out after 5s"; or NULL */
-	int64_t started_ms;	/* wall clock; 0: it never ran */
+	int exit_status;    /* -1: the command did not exit by itself */
+	int signal;	    /* 0: not ended by a signal */
+	char *error;	    /* one line for a person, UTF-8: "timed out after 5s"; or NULL */
+	int64_t started_ms; /* wall clock; 0: it never ran */
 	int64_t finished_ms;
-	int64_t duration_ms;	/* by the monotonic clock */
+	int64_t duration_ms; /* by the monotonic clock */
 	struct stream out;
 	struct stream err;
-	bool has_text;		/* `text` is the answer; else standard output is */
+	bool has_text; /* `text` is the answer; else standard output is */
 	struct buf text;
-	char *structured;	/* JSON object, one line; or NULL */
-	char *summary;		/* UTF-8, at most SUMMARY_MAX characters; or NULL */
-	char **files;		/* UTF-8; nfiles of them, at most FILES_MAX */
+	char *structured; /* JSON object, one line; or NULL */
+	char *summary;	  /* UTF-8, at most SUMMARY_MAX characters; or NULL */
+	char **files;	  /* UTF-8; nfiles of them, at most FILES_MAX */
 	size_t nfiles;
-	char *warning;		/* what a person should know although the status stands; or NULL */
-	uint64_t max_rss_kb;	/* of the largest process of the tree */
-	int64_t cpu_ms;		/* user and system, whole tree */
-	unsigned leftovers;	/* processes that were still there when the command was not */
+	char *warning;	     /* what a person should know although the status stands; or NULL */
+	uint64_t max_rss_kb; /* of the largest process of the tree */
+	int64_t cpu_ms;	     /* user and system, whole tree */
+	unsigned leftovers;  /* processes that were still there when the command was not */
 };
 
 void result_init(struct result *r);

@@ -37,17 +37,15 @@ static int64_t clamp(uint64_t value)
 /* The members of a stream. Literals: an object keeps its keys by reference. */
 struct stream_keys {
 	const char *data;
-	const char *path;	/* in its place when it is in a file */
+	const char *path; /* in its place when it is in a file */
 	const char *bytes;
 	const char *dropped;
 };
 
-static const struct stream_keys out_keys = {
-	"stdout", "stdout_path", "stdout_bytes", "stdout_dropped"
-};
-static const struct stream_keys err_keys = {
-	"stderr", "stderr_path", "stderr_bytes", "stderr_dropped"
-};
+static const struct stream_keys out_keys = { "stdout", "stdout_path", "stdout_bytes",
+	"stdout_dropped" };
+static const struct stream_keys err_keys = { "stderr", "stderr_path", "stderr_bytes",
+	"stderr_dropped" };
 
 static void add_stream(cJSON *object, const struct stream_keys *keys, const struct stream *s,
     const char *path)
@@ -246,7 +244,8 @@ static bool get_files(struct result *r, const cJSON *object)
 
 	if (!cJSON_IsArray(files))
 		return false;
-	cJSON_ArrayForEach(file, files) {
+	cJSON_ArrayForEach(file, files)
+	{
 		if (!cJSON_IsString(file))
 			return false;
 		result_add_file(r, file->valuestring);

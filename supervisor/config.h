@@ -20,7 +20,7 @@ enum input_form { INPUT_AUTO, INPUT_COMMAND, INPUT_SHELL, INPUT_AGENT };
 
 struct require {
 	enum require_kind kind;
-	uint64_t number;		/* REQUIRE_COUNT: tasks; REQUIRE_PERCENT: percent */
+	uint64_t number; /* REQUIRE_COUNT: tasks; REQUIRE_PERCENT: percent */
 };
 
 /*
@@ -29,41 +29,41 @@ struct require {
  */
 struct config {
 	/* how pollard was called */
-	const char *const *argv;	/* all words, NULL-terminated */
-	const char *directory;		/* -C; NULL: stay. main() has changed there */
-	bool help;			/* --help, while parsing */
-	bool version;			/* --version, while parsing */
-	const char *topic;		/* `help TOPIC`, or the command of --help; NULL: all */
-	bool stdin_closed;		/* was closed at the start, is /dev/null now */
+	const char *const *argv; /* all words, NULL-terminated */
+	const char *directory;	 /* -C; NULL: stay. main() has changed there */
+	bool help;		 /* --help, while parsing */
+	bool version;		 /* --version, while parsing */
+	const char *topic;	 /* `help TOPIC`, or the command of --help; NULL: all */
+	bool stdin_closed;	 /* was closed at the start, is /dev/null now */
 	bool stdout_closed;
 
 	/* input */
 	enum input_form input;
-	const char *const *command;	/* INPUT_COMMAND: words, NULL-terminated */
-	bool command_stdin;		/* --stdin: the line goes to standard input */
-	const char *agent;		/* INPUT_AGENT */
-	const char *file;		/* -f; NULL or "-": standard input */
-	bool shell;			/* --shell: INPUT_SHELL */
-	bool nul;			/* -0 */
-	bool stream;			/* --stream */
+	const char *const *command; /* INPUT_COMMAND: words, NULL-terminated */
+	bool command_stdin;	    /* --stdin: the line goes to standard input */
+	const char *agent;	    /* INPUT_AGENT */
+	const char *file;	    /* -f; NULL or "-": standard input */
+	bool shell;		    /* --shell: INPUT_SHELL */
+	bool nul;		    /* -0 */
+	bool stream;		    /* --stream */
 
 	/* what runs beside what */
-	uint32_t jobs;			/* 0: as many as tasks */
+	uint32_t jobs; /* 0: as many as tasks */
 	bool sequential;
-	uint64_t tokens_at_once;	/* 0: none */
+	uint64_t tokens_at_once; /* 0: none */
 	int64_t delay_ms;
 	bool strict_scopes;
 
 	/* limits; NOT_GIVEN: the default of the kind of task */
-	int64_t timeout_ms;		/* 0: none */
-	int64_t idle_timeout_ms;	/* 0: none */
+	int64_t timeout_ms;	 /* 0: none */
+	int64_t idle_timeout_ms; /* 0: none */
 	int64_t grace_ms;
-	int64_t max_output;		/* 0: none */
-	int64_t deadline_ms;		/* 0: none */
+	int64_t max_output;  /* 0: none */
+	int64_t deadline_ms; /* 0: none */
 
 	/* failures */
-	int retries;			/* NOT_GIVEN */
-	const char *debugger;		/* "builtin", "none" or an agent */
+	int retries;	      /* NOT_GIVEN */
+	const char *debugger; /* "builtin", "none" or an agent */
 	bool allow_fix;
 	bool fail_fast;
 	struct require require;
@@ -78,21 +78,21 @@ struct config {
 	enum color_form color;
 
 	/* the record */
-	const char *name;		/* NULL: none */
-	const char *state_dir;		/* NULL: the default */
-	const char *state_file;		/* NULL: none */
+	const char *name;	/* NULL: none */
+	const char *state_dir;	/* NULL: the default */
+	const char *state_file; /* NULL: none */
 	bool no_record;
 	enum sync_when sync;
-	const char *backend;		/* NULL: not said */
-	const char *notify;		/* NULL: none */
+	const char *backend; /* NULL: not said */
+	const char *notify;  /* NULL: none */
 
 	/* of other commands */
 	bool dry_run;
-	const char *run;		/* RUN; NULL: the newest */
-	const char *task;		/* TASK; NULL: none */
-	const char *agent_name;		/* `agents NAME` */
-	int64_t keep;			/* clean --keep; NOT_GIVEN */
-	int64_t older_ms;		/* clean --older; NOT_GIVEN */
+	const char *run;	/* RUN; NULL: the newest */
+	const char *task;	/* TASK; NULL: none */
+	const char *agent_name; /* `agents NAME` */
+	int64_t keep;		/* clean --keep; NOT_GIVEN */
+	int64_t older_ms;	/* clean --older; NOT_GIVEN */
 };
 
 #endif

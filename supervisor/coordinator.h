@@ -30,9 +30,9 @@
 /* An attempt that is to start as soon as it may. It holds a slot already. */
 struct start {
 	size_t task;
-	int64_t not_before;	/* monotonic, ms */
+	int64_t not_before; /* monotonic, ms */
 	uint8_t level;
-	bool announced;		/* its attempt-started record is written or about to be */
+	bool announced; /* its attempt-started record is written or about to be */
 };
 
 /* Attempts that are about to start, in order; owned by the run. */
@@ -40,12 +40,12 @@ struct starts {
 	struct start *v;
 	size_t count;
 	size_t cap;
-	int64_t next_at;	/* --delay: not before this time */
-	int64_t refused_until;	/* the system refused a fork: not before this time */
-	unsigned refusals;	/* in a row */
-	size_t limit;		/* attempts side by side that the system has borne; 0: no limit was met */
-	size_t since_limit;	/* good ends since it was set */
-	size_t least;		/* the lowest limit that was told */
+	int64_t next_at;       /* --delay: not before this time */
+	int64_t refused_until; /* the system refused a fork: not before this time */
+	unsigned refusals;     /* in a row */
+	size_t limit; /* attempts side by side that the system has borne; 0: no limit was met */
+	size_t since_limit; /* good ends since it was set */
+	size_t least;	    /* the lowest limit that was told */
 };
 
 /* A task that became final in this turn; `attempt` holds its result, or is NULL. */
@@ -61,21 +61,21 @@ struct failed {
 };
 
 enum phase {
-	PHASE_TASKS,		/* tasks run as the schedule lets them */
-	PHASE_LADDER,		/* recovery: one attempt at a time */
-	PHASE_MERGE,		/* the merge worker is at work */
+	PHASE_TASKS,  /* tasks run as the schedule lets them */
+	PHASE_LADDER, /* recovery: one attempt at a time */
+	PHASE_MERGE,  /* the merge worker is at work */
 	PHASE_OVER,
 };
 
 /* Why the run ends before its end. */
 struct stop {
-	bool fail_fast;		/* wanted: a task has failed for good */
-	bool trouble;		/* wanted: see run_trouble() */
+	bool fail_fast; /* wanted: a task has failed for good */
+	bool trouble;	/* wanted: see run_trouble() */
 	bool stopping;
-	bool starts_only;	/* --fail-fast: running tasks end as they like */
+	bool starts_only; /* --fail-fast: running tasks end as they like */
 	bool at_once;
-	enum reason reason;	/* of the tasks that it hits */
-	int signal;		/* end by it; 0 */
+	enum reason reason; /* of the tasks that it hits */
+	int signal;	    /* end by it; 0 */
 };
 
 /* Made, run and emptied by run_main(). */
@@ -101,35 +101,35 @@ struct run {
 	size_t nfinals;
 	size_t finals_cap;
 	struct recovery ladder;
-	unsigned ladders;		/* how often it was entered in this step */
-	struct failure *retryable;	/* tasks that wait for the ladder */
+	unsigned ladders;	   /* how often it was entered in this step */
+	struct failure *retryable; /* tasks that wait for the ladder */
 	size_t nretryable;
 	size_t retryable_cap;
-	uint64_t new_failures;		/* failed since the ladder was entered last, retryable or not */
-	char *merged;			/* path below the run directory; NULL */
-	int merged_fd;			/* the merged result; -1 */
+	uint64_t new_failures; /* failed since the ladder was entered last, retryable or not */
+	char *merged;	       /* path below the run directory; NULL */
+	int merged_fd;	       /* the merged result; -1 */
 
 	struct stop stop;
-	int trouble;			/* an exit status of 64 or more that ends the run; 0 */
+	int trouble; /* an exit status of 64 or more that ends the run; 0 */
 	bool escalated;
 	struct counts counts;
-	int64_t began_ms;		/* monotonic */
-	int64_t deadline_at;		/* monotonic; 0: none */
-	int64_t sequential_ms;		/* all attempts one after another */
+	int64_t began_ms;      /* monotonic */
+	int64_t deadline_at;   /* monotonic; 0: none */
+	int64_t sequential_ms; /* all attempts one after another */
 
-	struct failed *failed;		/* for the summary */
+	struct failed *failed; /* for the summary */
 	size_t nfailed;
 	size_t failed_cap;
 
-	struct scopes *scopes;		/* paths that tasks write and read */
-	char *state_root;		/* where no task may write; NULL: nothing is kept */
+	struct scopes *scopes; /* paths that tasks write and read */
+	char *state_root;      /* where no task may write; NULL: nothing is kept */
 
 	/* --stream */
-	struct input *input;		/* NULL: all was read beforehand, or the end has come */
+	struct input *input; /* NULL: all was read beforehand, or the end has come */
 	int input_fd;
-	bool input_hungry;		/* what was read has no complete record left */
-	struct idset ids;		/* explicit ids that needs may point to */
-	unsigned char *succeeded;	/* one a task; only with needs */
+	bool input_hungry;	  /* what was read has no complete record left */
+	struct idset ids;	  /* explicit ids that needs may point to */
+	unsigned char *succeeded; /* one a task; only with needs */
 	size_t succeeded_cap;
 };
 

@@ -76,12 +76,14 @@ static void add_stream(struct emit *e, struct sink *sink, const struct sink_form
 	}
 }
 
-static void emit_text(struct emit *e, const struct node *node, const struct result *r, struct lent *lent)
+static void emit_text(struct emit *e, const struct node *node, const struct result *r,
+    struct lent *lent)
 {
 	const struct task *task = node->task;
 	const char *tag = e->config->tag ? task->id : NULL;
 	/* an answer is text, whether its last line was ended or not; what a command wrote is bytes */
-	struct sink_format format = { .filter = SINK_RAW, .tag = tag,
+	struct sink_format format = { .filter = SINK_RAW,
+		.tag = tag,
 		.whole_lines = tag != NULL || task->agent != NULL };
 	struct buf name = BUF_INIT;
 	if (r->has_text) {
@@ -127,7 +129,8 @@ static void add_line(struct sink *sink, cJSON *object)
 	cJSON_Delete(object);
 }
 
-static void emit_json(struct emit *e, const struct node *node, struct result *r, const struct lent *lent)
+static void emit_json(struct emit *e, const struct node *node, struct result *r,
+    const struct lent *lent)
 {
 	if (lent != NULL) {
 		inline_stream(&r->out, lent->out_fd);
@@ -199,7 +202,8 @@ void emit_live(struct emit *e, const struct task *task, bool is_err, const char 
 		return;
 	struct sink_stream **live = is_err ? &e->live_err : &e->live_out;
 	if (*live == NULL) {
-		struct sink_format format = { .filter = is_err ? SINK_SAFE : SINK_RAW, .tag = tag,
+		struct sink_format format = { .filter = is_err ? SINK_SAFE : SINK_RAW,
+			.tag = tag,
 			.whole_lines = is_err || tag != NULL || task->agent != NULL };
 		*live = sink_stream_open(is_err ? e->err : e->out, &format);
 	}
@@ -213,7 +217,8 @@ void emit_live_end(struct emit *e)
 	e->live_out = e->live_err = NULL;
 }
 
-void emit_summary(struct emit *e, const struct counts *counts, int64_t wall_ms, int64_t sequential_ms)
+void emit_summary(struct emit *e, const struct counts *counts, int64_t wall_ms,
+    int64_t sequential_ms)
 {
 	if (e->config->output != OUTPUT_JSON)
 		return;

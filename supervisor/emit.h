@@ -30,10 +30,10 @@ struct emit {
 	struct nodes *nodes;
 	struct sink *out;
 	struct sink *err;
-	size_t next;		/* -k: the first task that has not been printed */
+	size_t next; /* -k: the first task that has not been printed */
 	struct lent *lent;
 	size_t nlent;
-	struct sink_stream *live_out;	/* of the attempt that runs (--sequential); NULL */
+	struct sink_stream *live_out; /* of the attempt that runs (--sequential); NULL */
 	struct sink_stream *live_err;
 };
 
@@ -54,7 +54,8 @@ void emit_live(struct emit *e, const struct task *task, bool is_err, const char 
 void emit_live_end(struct emit *e);
 
 /* -o json: the last line. -o merged: the merged result, a file that is taken over; -1: none. */
-void emit_summary(struct emit *e, const struct counts *counts, int64_t wall_ms, int64_t sequential_ms);
+void emit_summary(struct emit *e, const struct counts *counts, int64_t wall_ms,
+    int64_t sequential_ms);
 void emit_merged(struct emit *e, int fd);
 void emit_free(struct emit *e);
 

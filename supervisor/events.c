@@ -160,7 +160,8 @@ cJSON *event_task_added(const struct step *step, const struct task *task)
 	return e;
 }
 
-cJSON *event_attempt_started(const struct step *step, const struct task *task, unsigned attempt, unsigned level)
+cJSON *event_attempt_started(const struct step *step, const struct task *task, unsigned attempt,
+    unsigned level)
 {
 	cJSON *e = task_event("attempt-started", step, task);
 	json_add_integer(e, "attempt", attempt);
@@ -179,7 +180,8 @@ static void out_path(struct buf *path, const struct rundir *dir, const struct st
 }
 
 void add_result(cJSON *object, const char *run, const struct step *step, const struct task *task,
-    const struct result *result, unsigned attempt, unsigned level, const struct rundir *dir, bool full)
+    const struct result *result, unsigned attempt, unsigned level, const struct rundir *dir,
+    bool full)
 {
 	json_add_string(object, "run", run);
 	json_add_string(object, "step", step->id);
@@ -206,12 +208,14 @@ cJSON *event_attempt_finished(const char *run, const struct step *step, const st
 	return e;
 }
 
-cJSON *event_task_finished(const struct step *step, const struct node *node, const struct result *result)
+cJSON *event_task_finished(const struct step *step, const struct node *node,
+    const struct result *result)
 {
 	cJSON *e = task_event("task-finished", step, node->task);
 	json_add_string(e, "agent", agent_name(node->task));
 	json_add_string(e, "status", result_status_text(node->status));
-	json_add_string(e, "reason", node->reason == REASON_NONE ? NULL : reason_text(node->reason));
+	json_add_string(e, "reason",
+	    node->reason == REASON_NONE ? NULL : reason_text(node->reason));
 	json_add_string(e, "error", result != NULL ? result->error : NULL);
 	json_add_integer(e, "attempts", node->attempts);
 	json_add_integer(e, "level", node->level);
@@ -269,13 +273,14 @@ void add_summary(cJSON *object, const struct counts *counts, int64_t wall_ms, in
 	add_counts(object, counts);
 	json_add_seconds(object, "seconds", wall_ms);
 	json_add_seconds(object, "sequential_seconds", sequential_ms);
-	json_add_seconds(object, "saved_seconds", sequential_ms > wall_ms ? sequential_ms - wall_ms : 0);
+	json_add_seconds(object, "saved_seconds",
+	    sequential_ms > wall_ms ? sequential_ms - wall_ms : 0);
 	json_add_null(object, "usage");
 	json_add_null(object, "escalation");
 }
 
-cJSON *event_run_finished(const struct counts *counts, int64_t wall_ms, int64_t sequential_ms, int exit_status,
-    int signal)
+cJSON *event_run_finished(const struct counts *counts, int64_t wall_ms, int64_t sequential_ms,
+    int exit_status, int signal)
 {
 	cJSON *e = journal_event("run-finished");
 	add_summary(e, counts, wall_ms, sequential_ms);

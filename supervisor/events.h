@@ -16,27 +16,31 @@
 
 cJSON *event_run_started(const struct config *config, const char *run, const struct plan *plan);
 cJSON *event_task_added(const struct step *step, const struct task *task);
-cJSON *event_attempt_started(const struct step *step, const struct task *task, unsigned attempt, unsigned level);
+cJSON *event_attempt_started(const struct step *step, const struct task *task, unsigned attempt,
+    unsigned level);
 
 /*
  * The result object: of the journal (paths below the run directory), or for `-o json` with `full` (absolute paths, text also where it
  * equals stdout, and "attempts" instead of "attempt"). `dir` NULL: nothing is kept, no paths.
  */
 void add_result(cJSON *object, const char *run, const struct step *step, const struct task *task,
-    const struct result *result, unsigned attempt, unsigned level, const struct rundir *dir, bool full);
+    const struct result *result, unsigned attempt, unsigned level, const struct rundir *dir,
+    bool full);
 cJSON *event_attempt_finished(const char *run, const struct step *step, const struct task *task,
     const struct result *result, unsigned attempt, unsigned level, const struct rundir *dir);
 
-cJSON *event_task_finished(const struct step *step, const struct node *node, const struct result *result);
+cJSON *event_task_finished(const struct step *step, const struct node *node,
+    const struct result *result);
 cJSON *event_recovery(const struct step *step, int level, const char *text);
 cJSON *event_step_finished(const struct step *step, const struct counts *counts, int64_t wall_ms,
     int64_t sequential_ms, const char *merged);
 cJSON *event_escalated(const struct step *step, const char *reason);
 
 /* The last line of `-o json`, and the members of run-finished. */
-void add_summary(cJSON *object, const struct counts *counts, int64_t wall_ms, int64_t sequential_ms);
-cJSON *event_run_finished(const struct counts *counts, int64_t wall_ms, int64_t sequential_ms, int exit_status,
-    int signal);
+void add_summary(cJSON *object, const struct counts *counts, int64_t wall_ms,
+    int64_t sequential_ms);
+cJSON *event_run_finished(const struct counts *counts, int64_t wall_ms, int64_t sequential_ms,
+    int exit_status, int signal);
 
 /* "SIGTERM". */
 const char *signal_word(int signal);

@@ -45,7 +45,7 @@ void final_task(struct run *run, size_t task, enum result_status status, enum re
 	if (node->task->more != NULL)
 		scopes_forget(run->scopes, task);
 
-	struct result made;
+	struct result made = { .status = status };
 	const struct result *r = attempt != NULL ? &attempt->result : &made;
 	if (attempt == NULL) {
 		load_result(&run->record, node, &made);

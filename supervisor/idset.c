@@ -92,7 +92,7 @@ static void grow(struct idset *set)
 		arc4random_buf(&set->seed, sizeof(set->seed));
 	set->nslots = nold == 0 ? SLOTS_FIRST : nold * 2;
 	set->slots = xcalloc(set->nslots, sizeof(*set->slots));
-	for (size_t i = 0; i < nold; i++)
+	for (size_t i = 0; old != NULL && i < nold; i++)
 		if (old[i].number != 0)
 			*find_slot(set, set->text.data + old[i].offset) = old[i];
 	free(old);
@@ -115,7 +115,7 @@ void idset_add_number(struct idset *set, uint32_t number)
 		last->last = number;
 		return;
 	}
-	if (set->nranges == set->ranges_cap) {
+	if (set->ranges == NULL || set->nranges == set->ranges_cap) {
 		set->ranges_cap = set->ranges_cap == 0 ? 16 : set->ranges_cap * 2;
 		set->ranges = xreallocarray(set->ranges, set->ranges_cap, sizeof(*set->ranges));
 	}

@@ -22,10 +22,11 @@
 /* Made by journal_new(), one a run; closed and released by journal_free(). */
 struct journal {
 	int fd;
-	uint64_t seq;		/* of the last record */
-	int64_t size;		/* of the file: all records that were written whole */
-	struct buf pending;	/* records since the last flush; after a failure, what is not in the file */
-	int error;		/* errno of the first failure: nothing is written after it */
+	uint64_t seq; /* of the last record */
+	int64_t size; /* of the file: all records that were written whole */
+	struct buf
+	    pending; /* records since the last flush; after a failure, what is not in the file */
+	int error;   /* errno of the first failure: nothing is written after it */
 };
 
 struct journal *journal_new(int fd, uint64_t seq)

@@ -16,12 +16,12 @@
 
 #define JOURNAL_VERSION 1
 #define JOURNAL_NAME "journal.jsonl"
-#define JOURNAL_CRC_LEN 18		/* of ,"crc":"XXXXXXXX"} */
+#define JOURNAL_CRC_LEN 18 /* of ,"crc":"XXXXXXXX"} */
 
 /* Where a record is. */
 struct record_place {
-	int64_t offset;			/* of its first byte; -1: nowhere */
-	uint32_t length;		/* without the newline */
+	int64_t offset;	 /* of its first byte; -1: nowhere */
+	uint32_t length; /* without the newline */
 };
 
 /*
@@ -71,10 +71,10 @@ cJSON *journal_parse(const char *line, size_t len);
  */
 enum journal_problem {
 	JOURNAL_OK,
-	JOURNAL_TORN,			/* the last record is incomplete: normal after a crash */
-	JOURNAL_DAMAGED,		/* a bad record with good ones after it */
-	JOURNAL_NEWER,			/* written by a newer version */
-	JOURNAL_UNREADABLE,		/* errno says why */
+	JOURNAL_TORN,	    /* the last record is incomplete: normal after a crash */
+	JOURNAL_DAMAGED,    /* a bad record with good ones after it */
+	JOURNAL_NEWER,	    /* written by a newer version */
+	JOURNAL_UNREADABLE, /* errno says why */
 };
 
 struct journal_reader;

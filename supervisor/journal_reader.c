@@ -21,25 +21,25 @@
 
 enum line_kind {
 	LINE_WHOLE,
-	LINE_TOO_LONG,		/* its bytes are not kept */
-	LINE_UNTERMINATED,	/* the file ends before its newline */
-	LINE_NONE,		/* the file ends here */
-	LINE_ERROR,		/* errno */
+	LINE_TOO_LONG,	   /* its bytes are not kept */
+	LINE_UNTERMINATED, /* the file ends before its newline */
+	LINE_NONE,	   /* the file ends here */
+	LINE_ERROR,	   /* errno */
 };
 
 /* Made by journal_reader_open(), closed and released by journal_reader_free(). */
 struct journal_reader {
 	int fd;
-	struct buf data;	/* read and not yet used */
-	size_t used;		/* of data: lines that were handed out */
-	int64_t offset;		/* of data.data[0] in the file */
-	uint64_t line;		/* number of the line that was read last */
-	uint64_t seq;		/* of the last good record */
-	cJSON *record;		/* returned last */
+	struct buf data; /* read and not yet used */
+	size_t used;	 /* of data: lines that were handed out */
+	int64_t offset;	 /* of data.data[0] in the file */
+	uint64_t line;	 /* number of the line that was read last */
+	uint64_t seq;	 /* of the last good record */
+	cJSON *record;	 /* returned last */
 	struct record_place place;
 	bool done;
 	enum journal_problem problem;
-	int error;		/* errno of JOURNAL_UNREADABLE */
+	int error; /* errno of JOURNAL_UNREADABLE */
 };
 
 /* The line that was read last; valid until the next one is read. */

@@ -22,8 +22,8 @@ static void init_trace(struct launch *l)
 		l->trace[32] = '\0';
 		return;
 	}
-	snprintf(l->trace, sizeof l->trace, "%08x%08x%08x%08x", arc4random(), arc4random(), arc4random(),
-	    arc4random() | 1);
+	snprintf(l->trace, sizeof l->trace, "%08x%08x%08x%08x", arc4random(), arc4random(),
+	    arc4random(), arc4random() | 1);
 }
 
 int launch_init(struct launch *l, const struct config *config, const struct record *record)
@@ -60,8 +60,8 @@ static int64_t first_given(int64_t task, int64_t option, int64_t agent, int64_t 
 unsigned launch_retries(const struct config *config, const struct task *task)
 {
 	const struct agent *a = task->agent;
-	return (unsigned)first_given(task->more != NULL ? task->more->retries : UNSET, config->retries,
-	    a != NULL ? a->retries : UNSET, a != NULL ? 1 : 0);
+	return (unsigned)first_given(task->more != NULL ? task->more->retries : UNSET,
+	    config->retries, a != NULL ? a->retries : UNSET, a != NULL ? 1 : 0);
 }
 
 static void set_limits(const struct launch *l, struct job *job, const struct task *task)
@@ -71,11 +71,11 @@ static void set_limits(const struct launch *l, struct job *job, const struct tas
 	const struct agent *a = task->agent;
 	job->timeout_ms = first_given(m != NULL ? m->timeout_ms : UNSET, c->timeout_ms,
 	    a != NULL ? a->timeout_ms : UNSET, a != NULL ? AGENT_TIMEOUT_MS : 0);
-	job->idle_timeout_ms = first_given(m != NULL ? m->idle_timeout_ms : UNSET, c->idle_timeout_ms,
-	    a != NULL ? a->idle_timeout_ms : UNSET, 0);
+	job->idle_timeout_ms = first_given(m != NULL ? m->idle_timeout_ms : UNSET,
+	    c->idle_timeout_ms, a != NULL ? a->idle_timeout_ms : UNSET, 0);
 	job->grace_ms = c->grace_ms;
-	job->max_output = (uint64_t)first_given(UNSET, c->max_output, UNSET,
-	    a != NULL ? AGENT_MAX_OUTPUT : 0);
+	job->max_output =
+	    (uint64_t)first_given(UNSET, c->max_output, UNSET, a != NULL ? AGENT_MAX_OUTPUT : 0);
 }
 
 static void set_command(struct launch *l, struct job *job, const struct task *task)
@@ -150,7 +150,8 @@ static void add_tail(struct buf *out, const struct result *r)
 	text_utf8(out, tail, len);
 }
 
-static void set_evidence(struct launch *l, struct job *job, const struct task *task, const struct result *last)
+static void set_evidence(struct launch *l, struct job *job, const struct task *task,
+    const struct result *last)
 {
 	struct buf tail = BUF_INIT;
 	add_tail(&tail, last);
@@ -161,11 +162,14 @@ static void set_evidence(struct launch *l, struct job *job, const struct task *t
 	job->last_error = buf_str(&l->last_error);
 	job->last_error_len = l->last_error.len;
 	if (job->kind == JOB_AGENT) {
-		const struct evidence evidence = { .attempt = job->attempt - 1, .error = error,
-			.tail = buf_str(&tail), .tail_len = tail.len, .fence = l->fence };
+		const struct evidence evidence = { .attempt = job->attempt - 1,
+			.error = error,
+			.tail = buf_str(&tail),
+			.tail_len = tail.len,
+			.fence = l->fence };
 		buf_reset(&l->prompt);
-		refine_prompt(&l->prompt, task->more != NULL ? task->more->refine : NULL, task->text,
-		    task->text_len, &evidence);
+		refine_prompt(&l->prompt, task->more != NULL ? task->more->refine : NULL,
+		    task->text, task->text_len, &evidence);
 		job->input = buf_str(&l->prompt);
 		job->input_len = l->prompt.len;
 	}

@@ -23,7 +23,7 @@ struct launch {
 	const struct config *config;
 	const struct record *record;
 	int null_fd;
-	char trace[33];			/* TRACEPARENT's trace id */
+	char trace[33]; /* TRACEPARENT's trace id */
 	char traceparent[56];
 	char fence[24];
 	struct buf prompt;

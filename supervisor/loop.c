@@ -48,14 +48,15 @@ struct loop {
 	struct attempt **running;
 	size_t nrunning;
 	size_t cap;
-	struct pollfd *fds;		/* built in wait_once() alone */
+	struct pollfd *fds; /* built in wait_once() alone */
 	size_t fds_cap;
 	bool input_ready;
-	size_t next;			/* where loop_next() goes on looking */
-	struct attempt *speaking;	/* whose message stands at the front; consumed at the next loop_next() */
+	size_t next; /* where loop_next() goes on looking */
+	struct attempt
+	    *speaking; /* whose message stands at the front; consumed at the next loop_next() */
 	size_t speaking_len;
-	bool sweep;			/* a worker died: something of its tree may have come to us */
-	unsigned char *slots;		/* taken or not */
+	bool sweep;	      /* a worker died: something of its tree may have come to us */
+	unsigned char *slots; /* taken or not */
 	size_t nslots;
 	sigset_t wait_mask;
 	struct sigaction before[HANDLED];

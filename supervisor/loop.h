@@ -23,30 +23,31 @@
  * with EVENT_ATTEMPT, which frees it with attempt_free().
  */
 struct attempt {
-	size_t task;			/* whose: an index that means something to the coordinator */
+	size_t task; /* whose: an index that means something to the coordinator */
 	unsigned number;
-	unsigned slot;			/* the lowest free one when it started, from 0 */
-	pid_t pid;			/* 0 once reaped */
-	int fd;				/* -1 once closed */
+	unsigned slot; /* the lowest free one when it started, from 0 */
+	pid_t pid;     /* 0 once reaped */
+	int fd;	       /* -1 once closed */
 	int wait_status;
-	struct buf in;			/* bytes of messages that have come */
+	struct buf in; /* bytes of messages that have come */
 	bool have_result;
-	const char *lie;		/* what was wrong with its message; NULL */
-	struct result result;		/* EVENT_ATTEMPT: always filled */
+	const char *lie;      /* what was wrong with its message; NULL */
+	struct result result; /* EVENT_ATTEMPT: always filled */
 	int64_t started_mono;
-	int64_t kill_at;		/* the worker itself gets SIGKILL then: it does not keep its limits; 0: never */
-	int stop_sent;			/* SIGTERM or SIGQUIT; 0: not asked to stop */
-	int out_fd;			/* the unnamed files lent to it; -1 */
+	int64_t
+	    kill_at; /* the worker itself gets SIGKILL then: it does not keep its limits; 0: never */
+	int stop_sent; /* SIGTERM or SIGQUIT; 0: not asked to stop */
+	int out_fd;    /* the unnamed files lent to it; -1 */
 	int err_fd;
 };
 
 void attempt_free(struct attempt *a);
 
 enum event_kind {
-	EVENT_NONE,		/* nothing more for now */
-	EVENT_ATTEMPT,		/* an attempt is over: `attempt`, now the coordinator's */
-	EVENT_OUTPUT,		/* a live piece of output: `attempt`, `is_err`, `data`, `len`, valid until the next event */
-	EVENT_SIGNAL,		/* `signal` came to us */
+	EVENT_NONE,    /* nothing more for now */
+	EVENT_ATTEMPT, /* an attempt is over: `attempt`, now the coordinator's */
+	EVENT_OUTPUT, /* a live piece of output: `attempt`, `is_err`, `data`, `len`, valid until the next event */
+	EVENT_SIGNAL, /* `signal` came to us */
 };
 
 struct event {

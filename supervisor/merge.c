@@ -64,7 +64,8 @@ bool merge_begin(struct run *run)
 		run->phase = PHASE_MERGE;
 		buf_free(&name);
 	} else {
-		sink_addf(run->err, "pollard: cannot merge the results of step %s\n", run->step->id);
+		sink_addf(run->err, "pollard: cannot merge the results of step %s\n",
+		    run->step->id);
 		run_trouble(run, EXIT_SYSTEM);
 		buf_free(&name);
 	}

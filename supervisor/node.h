@@ -12,27 +12,27 @@
 #include "supervisor/task.h"
 
 enum node_state {
-	NODE_WAITING,		/* for the tasks that it needs */
-	NODE_READY,		/* may start */
+	NODE_WAITING, /* for the tasks that it needs */
+	NODE_READY,   /* may start */
 	NODE_RUNNING,
-	NODE_FAILED,		/* its last attempt failed; the ladder decides at the synchronisation point */
-	NODE_FINAL,		/* status and reason stand */
+	NODE_FAILED, /* its last attempt failed; the ladder decides at the synchronisation point */
+	NODE_FINAL,  /* status and reason stand */
 };
 
 /* One a task, in the order of the list; zero is "waiting, never attempted". */
 struct node {
 	const struct task *task;
-	struct record_place last;	/* its newest attempt-finished record */
-	int64_t spent_ms;		/* all attempts together */
-	uint32_t unmet;			/* tasks it needs that have not succeeded yet */
-	int32_t first_edge;		/* of the tasks that need it; see schedule.c, 0: none */
-	uint16_t attempts;		/* started */
-	uint8_t state;			/* enum node_state */
-	uint8_t status;			/* enum result_status, once final */
-	uint8_t reason;			/* enum reason of the last attempt, or why it never ran */
-	uint8_t level;			/* recovery level of its last attempt */
-	bool laddered;			/* the ladder has dealt with it already */
-	bool shown;			/* printed */
+	struct record_place last; /* its newest attempt-finished record */
+	int64_t spent_ms;	  /* all attempts together */
+	uint32_t unmet;		  /* tasks it needs that have not succeeded yet */
+	int32_t first_edge;	  /* of the tasks that need it; see schedule.c, 0: none */
+	uint16_t attempts;	  /* started */
+	uint8_t state;		  /* enum node_state */
+	uint8_t status;		  /* enum result_status, once final */
+	uint8_t reason;		  /* enum reason of the last attempt, or why it never ran */
+	uint8_t level;		  /* recovery level of its last attempt */
+	bool laddered;		  /* the ladder has dealt with it already */
+	bool shown;		  /* printed */
 };
 
 /*
@@ -42,7 +42,7 @@ struct node {
 struct nodes {
 	struct node *v;
 	size_t base;
-	size_t end;		/* one past the newest index */
+	size_t end; /* one past the newest index */
 	size_t cap;
 };
 

@@ -49,7 +49,8 @@ void progress_run(struct progress *p, const char *run, uint64_t total, uint32_t 
 		progress_line(p, "run %s, %llu task%s", run, (unsigned long long)total,
 		    total == 1 ? "" : "s");
 	else
-		progress_line(p, "run %s, %llu tasks, %u at a time", run, (unsigned long long)total, jobs);
+		progress_line(p, "run %s, %llu tasks, %u at a time", run, (unsigned long long)total,
+		    jobs);
 }
 
 void progress_started(struct progress *p, const struct node *node)
@@ -67,7 +68,8 @@ static const char *cause(const struct result *r)
 	return r->error != NULL ? r->error : reason_text(r->reason);
 }
 
-void progress_retry(struct progress *p, const struct node *node, const struct result *r, int64_t pause_ms)
+void progress_retry(struct progress *p, const struct node *node, const struct result *r,
+    int64_t pause_ms)
 {
 	char pause[32];
 	if (pause_ms > 0)
@@ -134,11 +136,13 @@ static void add_running(struct buf *b, const struct nodes *nodes, const struct l
 				continue;
 			char age[32];
 			const char *id = a->task < nodes->end && a->task >= nodes->base ?
-			    nodes_at(nodes, a->task)->task->id : "the merge";
+			    nodes_at(nodes, a->task)->task->id :
+			    "the merge";
 			buf_addf(b, "%s%s", named > 0 ? ", " : "", id);
 			if (a->number > 1)
 				buf_addf(b, " #%u", a->number);
-			buf_addf(b, " (%s)", format_duration(age, sizeof age, now - a->started_mono));
+			buf_addf(b, " (%s)",
+			    format_duration(age, sizeof age, now - a->started_mono));
 			named++;
 		}
 	}
@@ -151,8 +155,8 @@ void progress_status(struct progress *p, const struct counts *counts, const stru
 {
 	struct buf b = BUF_INIT;
 	buf_addf(&b, "%llu succeeded, %llu failed, %zu running, %zu waiting",
-	    (unsigned long long)counts->succeeded, (unsigned long long)counts->failed, loop_running(loop),
-	    waiting);
+	    (unsigned long long)counts->succeeded, (unsigned long long)counts->failed,
+	    loop_running(loop), waiting);
 	if (loop_running(loop) > 0) {
 		buf_addstr(&b, "; running: ");
 		add_running(&b, nodes, loop);
@@ -167,7 +171,8 @@ void progress_tick(struct progress *p, const struct counts *counts, const struct
 	if (progress_due(p) != 0)
 		return;
 	struct buf b = BUF_INIT;
-	buf_addf(&b, "%llu succeeded, %llu failed; running: ", (unsigned long long)counts->succeeded,
+	buf_addf(&b,
+	    "%llu succeeded, %llu failed; running: ", (unsigned long long)counts->succeeded,
 	    (unsigned long long)counts->failed);
 	add_running(&b, nodes, loop);
 	if (blocked != NULL)

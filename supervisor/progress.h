@@ -22,9 +22,9 @@ struct progress {
 	const struct config *config;
 	struct sink *sink;
 	bool on;
-	bool each;		/* starts and successes too */
-	int64_t spoke_ms;	/* monotonic: when something was said last */
-	unsigned silences;	/* how often it was silent for long in a row */
+	bool each;	   /* starts and successes too */
+	int64_t spoke_ms;  /* monotonic: when something was said last */
+	unsigned silences; /* how often it was silent for long in a row */
 };
 
 void progress_init(struct progress *p, const struct config *config, struct sink *sink);
@@ -32,7 +32,8 @@ void progress_init(struct progress *p, const struct config *config, struct sink 
 void progress_run(struct progress *p, const char *run, uint64_t total, uint32_t jobs);
 void progress_started(struct progress *p, const struct node *node);
 /* An attempt failed and will be followed by another. */
-void progress_retry(struct progress *p, const struct node *node, const struct result *r, int64_t pause_ms);
+void progress_retry(struct progress *p, const struct node *node, const struct result *r,
+    int64_t pause_ms);
 void progress_final(struct progress *p, const struct node *node, const struct result *r);
 void progress_line(struct progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -92,8 +92,9 @@ int record_open(struct record *r, const struct config *config)
 		if (status != 0)
 			return status;
 	}
-	int fd = r->kept ? openat(r->dir.fd, JOURNAL_NAME,
-	    O_CREAT | O_EXCL | O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600) :
+	int fd = r->kept ?
+	    openat(r->dir.fd, JOURNAL_NAME,
+		O_CREAT | O_EXCL | O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600) :
 	    record_unnamed_file(r);
 	if (fd < 0 || fchmod(fd, 0600) < 0) {
 		int status = status_of(errno);

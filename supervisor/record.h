@@ -22,11 +22,11 @@
 struct record {
 	const struct config *config;
 	struct rundir dir;
-	bool kept;			/* there is a run directory */
-	int lock_fd;			/* held with fcntl(2) until the end; nothing else opens that file */
+	bool kept;   /* there is a run directory */
+	int lock_fd; /* held with fcntl(2) until the end; nothing else opens that file */
 	struct journal *journal;
 	struct state *state;
-	int error;			/* errno of the journal's failure; 0 */
+	int error; /* errno of the journal's failure; 0 */
 };
 
 /* 0, or the exit status after saying why on standard error. */

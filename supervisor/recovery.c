@@ -22,8 +22,8 @@ bool may_retry(const struct failure *f)
 	}
 }
 
-void recovery_begin(struct recovery *r, const struct failure *failures, size_t count, uint64_t failed,
-    uint64_t succeeded)
+void recovery_begin(struct recovery *r, const struct failure *failures, size_t count,
+    uint64_t failed, uint64_t succeeded)
 {
 	*r = (struct recovery){ .count = count };
 	r->failures = xreallocarray(NULL, count > 0 ? count : 1, sizeof *r->failures);

@@ -17,10 +17,10 @@
 
 /* A failure as the ladder sees it. */
 struct failure {
-	size_t task;		/* index */
-	unsigned attempts;	/* so far */
-	unsigned retries;	/* how many may follow the first one */
-	enum reason reason;	/* of the last attempt */
+	size_t task;	    /* index */
+	unsigned attempts;  /* so far */
+	unsigned retries;   /* how many may follow the first one */
+	enum reason reason; /* of the last attempt */
 };
 
 /* Whether one more attempt of it is allowed, and could change anything. */
@@ -28,10 +28,10 @@ bool may_retry(const struct failure *f);
 
 /* Made by recovery_begin(), freed by recovery_free(). */
 struct recovery {
-	int level;		/* 1 to 3 */
+	int level; /* 1 to 3 */
 	struct failure *failures;
 	size_t count;
-	size_t next;		/* the one that is being dealt with */
+	size_t next; /* the one that is being dealt with */
 	size_t recovered;
 	bool canary_failed;
 };
@@ -40,8 +40,8 @@ struct recovery {
  * Enters the ladder: `failed` tasks of the step failed, `succeeded` did not; failures[0..count-1] (copied) are those that may be
  * attempted again, in the order of the list.
  */
-void recovery_begin(struct recovery *r, const struct failure *failures, size_t count, uint64_t failed,
-    uint64_t succeeded);
+void recovery_begin(struct recovery *r, const struct failure *failures, size_t count,
+    uint64_t failed, uint64_t succeeded);
 /* The task to attempt now; false when the ladder is at its end. One attempt at a time. */
 bool recovery_next(struct recovery *r, size_t *task);
 /* What came of that attempt. */

@@ -11,11 +11,11 @@
 
 /* What is known of the attempt that failed. */
 struct evidence {
-	unsigned attempt;	/* its number */
-	const char *error;	/* "exit 1" */
-	const char *tail;	/* the last lines of its output, valid UTF-8 */
+	unsigned attempt;  /* its number */
+	const char *error; /* "exit 1" */
+	const char *tail;  /* the last lines of its output, valid UTF-8 */
 	size_t tail_len;
-	const char *fence;	/* a word that no task can know beforehand, around what it printed */
+	const char *fence; /* a word that no task can know beforehand, around what it printed */
 };
 
 /* Lines of output that are shown to the next attempt, and the most bytes of them. */

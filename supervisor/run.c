@@ -24,7 +24,8 @@
 static void judge_stopped(const struct run *run, struct attempt *a)
 {
 	struct result *r = &a->result;
-	bool stopped = r->status == RESULT_CANCELLED || (a->stop_sent != 0 && r->reason == REASON_WORKER);
+	bool stopped =
+	    r->status == RESULT_CANCELLED || (a->stop_sent != 0 && r->reason == REASON_WORKER);
 	if (!stopped)
 		return;
 	r->status = RESULT_CANCELLED;
@@ -39,8 +40,8 @@ static void warn_about(struct run *run, const struct node *node, const struct re
 	if (r->warning != NULL)
 		sink_addf(run->err, "pollard: warning: %s: %s\n", node->task->id, safe(r->warning));
 	else if (dropped > 0)
-		sink_addf(run->err, "pollard: warning: %s: %s of its output were dropped\n", node->task->id,
-		    format_size(size, sizeof size, dropped));
+		sink_addf(run->err, "pollard: warning: %s: %s of its output were dropped\n",
+		    node->task->id, format_size(size, sizeof size, dropped));
 }
 
 /* The worker could not start the command for want of a process or a descriptor: nothing has run. */
@@ -70,8 +71,8 @@ static void attempt_over(struct run *run, struct attempt *a)
 	node->spent_ms += r->duration_ms;
 	run->sequential_ms += r->duration_ms;
 	node->last = record_event(&run->record,
-	    event_attempt_finished(run->record.dir.id, run->step, node->task, r, node->attempts, node->level,
-		run->record.kept ? &run->record.dir : NULL));
+	    event_attempt_finished(run->record.dir.id, run->step, node->task, r, node->attempts,
+		node->level, run->record.kept ? &run->record.dir : NULL));
 	emit_keep(&run->emit, a->task, a->out_fd, a->err_fd);
 	a->out_fd = a->err_fd = -1;
 	emit_live_end(&run->emit);
@@ -112,8 +113,8 @@ static void apply_events(struct run *run)
 			attempt_over(run, e.attempt);
 			break;
 		case EVENT_OUTPUT:
-			emit_live(&run->emit, nodes_at(&run->nodes, e.attempt->task)->task, e.is_err,
-			    e.data, e.len);
+			emit_live(&run->emit, nodes_at(&run->nodes, e.attempt->task)->task,
+			    e.is_err, e.data, e.len);
 			break;
 		case EVENT_SIGNAL:
 			on_signal(run, e.signal);
@@ -161,8 +162,8 @@ static void write_journal(struct run *run)
 	bool force = run->config->sync == SYNC_TASK && run->nfinals > 0;
 	if ((force ? record_sync(&run->record) : record_flush(&run->record)) || run->trouble != 0)
 		return;
-	sink_addf(run->err, "pollard: cannot write the journal in %s: %s\n", safe(run->record.dir.path),
-	    strerror(run->record.error));
+	sink_addf(run->err, "pollard: cannot write the journal in %s: %s\n",
+	    safe(run->record.dir.path), strerror(run->record.error));
 	run_trouble(run, EXIT_IO);
 }
 
@@ -201,14 +202,19 @@ static void start_run(struct run *run)
 {
 	const struct config *c = run->config;
 	struct schedule_limits limits = { .jobs = c->sequential ? 1 : c->jobs,
-		.tokens_at_once = c->tokens_at_once, .context = run };
+		.tokens_at_once = c->tokens_at_once,
+		.context = run };
 	if (run->plan.has_needs || c->stream)
 		limits.conflict = scopes_conflict;
 	run->scopes = scopes_new();
 	run->schedule = schedule_new(&run->nodes, &limits);
 	run->step = &run->plan.steps[0];
-	run->emit = (struct emit){ .config = c, .record = &run->record, .step = run->step,
-		.nodes = &run->nodes, .out = run->out, .err = run->err };
+	run->emit = (struct emit){ .config = c,
+		.record = &run->record,
+		.step = run->step,
+		.nodes = &run->nodes,
+		.out = run->out,
+		.err = run->err };
 	run->began_ms = clock_mono_ms();
 	run->deadline_at = c->deadline_ms > 0 ? run->began_ms + c->deadline_ms : 0;
 	record_event(&run->record, event_run_started(c, run->record.dir.id, &run->plan));
@@ -243,16 +249,17 @@ static void force_journal(struct run *run)
 	bool before = run->record.error == 0;
 	if (record_sync(&run->record) || !before)
 		return;
-	sink_addf(run->err, "pollard: cannot write the journal in %s: %s\n", safe(run->record.dir.path),
-	    strerror(run->record.error));
+	sink_addf(run->err, "pollard: cannot write the journal in %s: %s\n",
+	    safe(run->record.dir.path), strerror(run->record.error));
 	run_trouble(run, EXIT_IO);
 }
 
 /* Not forced to the disk: without it a run merely looks as if its end had been cut short. */
 static void record_end(struct run *run, int64_t wall_ms)
 {
-	record_event(&run->record, event_run_finished(&run->counts, wall_ms, run->sequential_ms,
-				       summary_status(run), run->stop.signal));
+	record_event(&run->record,
+	    event_run_finished(&run->counts, wall_ms, run->sequential_ms, summary_status(run),
+		run->stop.signal));
 	write_journal(run);
 	record_write_state(&run->record);
 }
@@ -271,7 +278,8 @@ static int finish_run(struct run *run)
 	emit_summary(&run->emit, &run->counts, wall, run->sequential_ms);
 	summary_print(run, wall);
 	if (!loop_sweep(run->loop))
-		sink_addf(run->err, "pollard: warning: processes of a dead worker could not be ended\n");
+		sink_addf(run->err,
+		    "pollard: warning: processes of a dead worker could not be ended\n");
 	drain(run);
 	/* what was found wrong with standard output in the last moment is said as well */
 	stop_check(run);
@@ -351,8 +359,9 @@ static int check_agents(const struct run *run)
 	for (size_t i = 0; i < run->plan.ntasks; i++) {
 		const struct agent *a = run->plan.tasks[i].agent;
 		if (a != NULL && a->command == NULL) {
-			warnx("agent '%s' has no command: put 'command: PROGRAM' into %s (or into a file of "
-			      "that name in .pollard/agents/)",
+			warnx(
+			    "agent '%s' has no command: put 'command: PROGRAM' into %s (or into a file of "
+			    "that name in .pollard/agents/)",
 			    safe(a->name), safe(a->path));
 			return EXIT_CONFIG;
 		}
@@ -464,8 +473,12 @@ static void load_agents(struct run *run)
 
 int run_main(const struct config *config, worker_fn worker)
 {
-	struct run run = { .config = config, .worker = worker, .merged_fd = -1, .input_fd = -1,
-		.record.lock_fd = -1, .launch.null_fd = -1 };
+	struct run run = { .config = config,
+		.worker = worker,
+		.merged_fd = -1,
+		.input_fd = -1,
+		.record.lock_fd = -1,
+		.launch.null_fd = -1 };
 	int status = 0;
 	/* asked for its status before there is one, or in its last moment, a run does not die of it */
 	signal(SIGUSR1, SIG_IGN);

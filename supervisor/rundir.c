@@ -254,8 +254,8 @@ static int find_run(struct rundir *dir, int runs, const char *root, const char *
 		result = none_yet(root, why);
 	} else if (found == NULL) {
 		errno = ENOENT;
-		result = state_fail(why, "no run '%s' in state directory '%s'", safe(run),
-		    safe(root));
+		result =
+		    state_fail(why, "no run '%s' in state directory '%s'", safe(run), safe(root));
 	} else if (other != NULL) {
 		errno = EINVAL;
 		result = state_fail(why, "run '%s' can be '%s' or '%s': give more of it", safe(run),

@@ -18,10 +18,10 @@
  */
 struct rundir {
 	char id[RUN_ID_MAX];
-	char *path;		/* absolute */
-	int fd;			/* the directory */
-	int out_fd;		/* its out/ */
-	int merged_fd;		/* its merged/ */
+	char *path;    /* absolute */
+	int fd;	       /* the directory */
+	int out_fd;    /* its out/ */
+	int merged_fd; /* its merged/ */
 };
 
 /*

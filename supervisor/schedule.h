@@ -16,8 +16,8 @@
 struct schedule;
 
 struct schedule_limits {
-	uint32_t jobs;			/* slots; 0: as many as tasks */
-	uint64_t tokens_at_once;	/* 0: no limit */
+	uint32_t jobs;		 /* slots; 0: as many as tasks */
+	uint64_t tokens_at_once; /* 0: no limit */
 	/* whether the scopes of the two tasks meet; NULL: no task has one */
 	bool (*conflict)(void *context, size_t a, size_t b);
 	void *context;

@@ -25,10 +25,10 @@
 #define CHUNK ((size_t)64 * 1024)
 
 enum sink_kind {
-	SINK_OWN,	/* a description of our own, non-blocking */
-	SINK_SOCKET,	/* send(2) with MSG_DONTWAIT */
-	SINK_CAREFUL,	/* at most PIPE_BUF bytes after POLLOUT */
-	SINK_FILE,	/* a file or a device that never makes us wait for a reader */
+	SINK_OWN,     /* a description of our own, non-blocking */
+	SINK_SOCKET,  /* send(2) with MSG_DONTWAIT */
+	SINK_CAREFUL, /* at most PIPE_BUF bytes after POLLOUT */
+	SINK_FILE,    /* a file or a device that never makes us wait for a reader */
 };
 
 enum item_kind { ITEM_MEMORY, ITEM_OVERFLOW, ITEM_FILE };
@@ -41,17 +41,17 @@ struct item {
 	STAILQ_ENTRY(item) link;
 	enum item_kind kind;
 	uint64_t len;
-	int fd;			/* ITEM_FILE: -1 until opened */
+	int fd; /* ITEM_FILE: -1 until opened */
 	int dirfd;
 	char *name;
 	char *tag;
-	bool filtered;		/* not byte for byte */
+	bool filtered; /* not byte for byte */
 	enum sink_filter filter;
 	bool whole_lines;
-	bool line_open;		/* the last byte was no newline */
+	bool line_open; /* the last byte was no newline */
 	bool opened;
 	off_t offset;
-	struct buf rest;	/* an incomplete UTF-8 sequence between two pieces */
+	struct buf rest; /* an incomplete UTF-8 sequence between two pieces */
 };
 
 STAILQ_HEAD(item_list, item);
@@ -62,15 +62,15 @@ struct sink {
 	int fd;
 	int own_fd;
 	bool is_pipe;
-	bool no_sendfile;	/* tried, not possible on this descriptor */
+	bool no_sendfile; /* tried, not possible on this descriptor */
 	int error;
 	struct item_list items;
 	struct buf memory;
-	size_t memory_at;	/* bytes of it already written */
-	struct buf filtered;	/* of a file: made ready, not yet written */
+	size_t memory_at;    /* bytes of it already written */
+	struct buf filtered; /* of a file: made ready, not yet written */
 	size_t filtered_at;
 	char *spill_dir;
-	int overflow_fd;	/* -1 until needed */
+	int overflow_fd; /* -1 until needed */
 	off_t overflow_in;
 	off_t overflow_out;
 };
@@ -227,7 +227,8 @@ void sink_addf(struct sink *s, const char *fmt, ...)
 }
 
 /* Appends text with the tag before each line; *line_open says whether the line before went on. */
-static void add_tagged(struct buf *out, const char *tag, const char *text, size_t len, bool *line_open)
+static void add_tagged(struct buf *out, const char *tag, const char *text, size_t len,
+    bool *line_open)
 {
 	while (len > 0) {
 		const char *nl = memchr(text, '\n', len);
@@ -278,7 +279,8 @@ void sink_add_bytes(struct sink *s, const struct sink_format *f, const void *dat
 		sink_add(s, data, len);
 		return;
 	}
-	struct item it = { .filter = f->filter, .whole_lines = f->whole_lines,
+	struct item it = { .filter = f->filter,
+		.whole_lines = f->whole_lines,
 		.tag = f->tag != NULL ? xstrdup(f->tag) : NULL };
 	struct buf out = BUF_INIT;
 	filter_piece(&it, &out, data, len, true);
@@ -451,7 +453,8 @@ static enum step_result prepare_piece(struct sink *s, struct item *it)
 
 static enum step_result pump_filtered(struct sink *s, size_t *moved)
 {
-	ssize_t n = write_some(s, s->filtered.data + s->filtered_at, s->filtered.len - s->filtered_at);
+	ssize_t n =
+	    write_some(s, s->filtered.data + s->filtered_at, s->filtered.len - s->filtered_at);
 	if (n <= 0)
 		return STEP_BLOCKED;
 	*moved += (size_t)n;
@@ -572,7 +575,8 @@ void sink_pump(struct sink *s, short revents)
 		if (it == NULL)
 			return;
 		enum step_result r = it->kind == ITEM_MEMORY ? pump_memory(s, it, &moved) :
-		    it->kind == ITEM_OVERFLOW ? pump_overflow(s, it, &moved) : pump_file(s, it, &moved);
+		    it->kind == ITEM_OVERFLOW		     ? pump_overflow(s, it, &moved) :
+							       pump_file(s, it, &moved);
 		if (r == STEP_BLOCKED)
 			return;
 		if (r == STEP_DONE) {

@@ -20,7 +20,7 @@ struct sink;
 /* What is done to bytes on their way. */
 enum sink_filter {
 	SINK_RAW,
-	SINK_SAFE,	/* made safe for a terminal */
+	SINK_SAFE, /* made safe for a terminal */
 };
 
 /* A sink on fd (1 or 2); spill_dir is where an unnamed file for what waits may lie. Never NULL. */
@@ -37,7 +37,7 @@ void sink_addf(struct sink *s, const char *fmt, ...) __attribute__((format(print
  */
 struct sink_format {
 	enum sink_filter filter;
-	const char *tag;	/* NULL: none; copied */
+	const char *tag; /* NULL: none; copied */
 	bool whole_lines;
 };
 void sink_add_bytes(struct sink *s, const struct sink_format *f, const void *data, size_t len);

@@ -21,7 +21,8 @@ void start_add(struct run *run, size_t task, unsigned level, int64_t pause_ms)
 		s->cap = s->cap == 0 ? 16 : s->cap * 2;
 		s->v = xreallocarray(s->v, s->cap, sizeof *s->v);
 	}
-	s->v[s->count++] = (struct start){ .task = task, .level = (uint8_t)level,
+	s->v[s->count++] = (struct start){ .task = task,
+		.level = (uint8_t)level,
 		.not_before = pause_ms > 0 ? clock_mono_ms() + pause_ms : 0 };
 }
 
@@ -127,8 +128,8 @@ static void set_limit(struct run *run, const char *why)
 		return;
 	s->least = s->limit;
 	if (running > 0)
-		progress_line(&run->progress, "cannot start a worker: %s; going on with %zu at a time",
-		    why, running);
+		progress_line(&run->progress,
+		    "cannot start a worker: %s; going on with %zu at a time", why, running);
 	else
 		progress_line(&run->progress, "cannot start a worker: %s; trying again", why);
 }
@@ -207,8 +208,8 @@ int64_t start_due(const struct run *run)
 		if (t < at)
 			at = t;
 	}
-	bool more = run->phase == PHASE_TASKS && !run->stop.stopping && schedule_ready(run->schedule) > 0 &&
-	    schedule_has_slot(run->schedule);
+	bool more = run->phase == PHASE_TASKS && !run->stop.stopping &&
+	    schedule_ready(run->schedule) > 0 && schedule_has_slot(run->schedule);
 	if (more && s->next_at > 0 && s->next_at < at)
 		at = s->next_at;
 	if (at == INT64_MAX)

@@ -366,7 +366,8 @@ static void task_finished(struct state *s, struct state_step *step, const cJSON 
 	if (status != RESULT_SKIPPED && status != RESULT_CANCELLED)
 		step_begins(s, step);
 	if (status == RESULT_SUCCEEDED)
-		add_files(step, record, line != NULL && line->number > 0 ? line->number : UINT64_MAX);
+		add_files(step, record,
+		    line != NULL && line->number > 0 ? line->number : UINT64_MAX);
 
 	if (line == NULL && status == RESULT_FAILED) {
 		line = line_add(&step->failures, id, hash);

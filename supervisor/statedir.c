@@ -159,8 +159,10 @@ static int refuse_open(int parent, const char *name, const char *path, bool crea
 
 	errno = error;
 	if (link)
-		return state_fail(why, "'%s' is a symbolic link: "
-		    "give the directory itself with --state-dir", safe(path));
+		return state_fail(why,
+		    "'%s' is a symbolic link: "
+		    "give the directory itself with --state-dir",
+		    safe(path));
 	return state_fail(why, "cannot %s directory '%s': %s", create ? "create" : "open",
 	    safe(path), strerror(error));
 }
@@ -175,14 +177,17 @@ static int check_owner(int fd, const char *path, char **why)
 		    strerror(errno));
 	if (st.st_uid != geteuid()) {
 		errno = EPERM;
-		return state_fail(why, "directory '%s' belongs to user %ju, not to you (%ju): "
-		    "give one of your own with --state-dir", safe(path), (uintmax_t)st.st_uid,
-		    (uintmax_t)geteuid());
+		return state_fail(why,
+		    "directory '%s' belongs to user %ju, not to you (%ju): "
+		    "give one of your own with --state-dir",
+		    safe(path), (uintmax_t)st.st_uid, (uintmax_t)geteuid());
 	}
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
 		errno = EPERM;
-		return state_fail(why, "directory '%s' can be written to by others: "
-		    "chmod go-w it, or give another one with --state-dir", safe(path));
+		return state_fail(why,
+		    "directory '%s' can be written to by others: "
+		    "chmod go-w it, or give another one with --state-dir",
+		    safe(path));
 	}
 	return 0;
 }

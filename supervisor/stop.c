@@ -44,7 +44,8 @@ static void call_off_all(struct run *run)
 	size_t task;
 	while (schedule_take(run->schedule, &task))
 		call_off(run, task);
-	for (size_t i = run->nodes.base; schedule_waiting(run->schedule) > 0 && i < run->nodes.end; i++) {
+	for (size_t i = run->nodes.base; schedule_waiting(run->schedule) > 0 && i < run->nodes.end;
+	     i++) {
 		if (nodes_at(&run->nodes, i)->state == NODE_WAITING) {
 			schedule_give_up(run->schedule);
 			call_off(run, i);
@@ -81,7 +82,8 @@ void stop_signal(struct run *run, int signal)
 	}
 	run->stop.signal = signal;
 	if (loop_running(run->loop) > 0)
-		progress_line(&run->progress, "stopping %zu running task%s (once more to kill at once)",
+		progress_line(&run->progress,
+		    "stopping %zu running task%s (once more to kill at once)",
 		    loop_running(run->loop), loop_running(run->loop) == 1 ? "" : "s");
 	stop_run(run, REASON_INTERRUPTED, false);
 }

@@ -110,7 +110,8 @@ static void print_commands(struct run *run)
 	const char *id = run->record.dir.id;
 	if (run->nfailed > 0) {
 		cJSON *f = failure(run, 0);
-		sink_addf(run->err, "  all of it:      pollard show %s %s\n", id, safe(member(f, "task")));
+		sink_addf(run->err, "  all of it:      pollard show %s %s\n", id,
+		    safe(member(f, "task")));
 		cJSON_Delete(f);
 	}
 	sink_addf(run->err, "  the whole run:  pollard show %s\n", id);
@@ -124,11 +125,13 @@ static void print_success(struct run *run, int64_t wall_ms)
 	format_duration(wall, sizeof wall, wall_ms);
 	if (run->sequential_ms > wall_ms + 500)
 		progress_line(&run->progress, "%llu of %llu succeeded in %s (saved %s)",
-		    (unsigned long long)run->counts.succeeded, (unsigned long long)run->counts.total, wall,
+		    (unsigned long long)run->counts.succeeded,
+		    (unsigned long long)run->counts.total, wall,
 		    format_duration(saved, sizeof saved, run->sequential_ms - wall_ms));
 	else
 		progress_line(&run->progress, "%llu of %llu succeeded in %s",
-		    (unsigned long long)run->counts.succeeded, (unsigned long long)run->counts.total, wall);
+		    (unsigned long long)run->counts.succeeded,
+		    (unsigned long long)run->counts.total, wall);
 }
 
 int summary_status(const struct run *run)

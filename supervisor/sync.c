@@ -12,8 +12,10 @@
 static struct failure failure_of(const struct run *run, size_t task)
 {
 	const struct node *node = nodes_at(&run->nodes, task);
-	return (struct failure){ .task = task, .attempts = node->attempts,
-		.retries = launch_retries(run->config, node->task), .reason = node->reason };
+	return (struct failure){ .task = task,
+		.attempts = node->attempts,
+		.retries = launch_retries(run->config, node->task),
+		.reason = node->reason };
 }
 
 /* A command waits before it is tried again: what it met may have passed. A prompt is refined instead. */
@@ -163,7 +165,8 @@ static void climb(struct run *run)
 /* What still waits for tasks that did not succeed will never run. */
 static void skip_waiting(struct run *run)
 {
-	for (size_t i = run->nodes.base; schedule_waiting(run->schedule) > 0 && i < run->nodes.end; i++) {
+	for (size_t i = run->nodes.base; schedule_waiting(run->schedule) > 0 && i < run->nodes.end;
+	     i++) {
 		if (nodes_at(&run->nodes, i)->state == NODE_WAITING) {
 			schedule_give_up(run->schedule);
 			final_task(run, i, RESULT_SKIPPED, REASON_NEEDS, NULL);

@@ -150,13 +150,11 @@ static const char *const *keep_strings(struct reading *r, const cJSON *array, si
 	const char **out;
 	size_t n = 0;
 
-	cJSON_ArrayForEach(item, array)
-		n++;
+	cJSON_ArrayForEach(item, array) n++;
 	out = arena_take(r->arena, (n + 1) * sizeof(*out));
 	*count = n;
 	n = 0;
-	cJSON_ArrayForEach(item, array)
-		out[n++] = keep(r, item);
+	cJSON_ArrayForEach(item, array) out[n++] = keep(r, item);
 	return out;
 }
 
@@ -192,7 +190,8 @@ static bool take_run_words(struct reading *r, const cJSON *value)
 
 	if (!is_filled(value->child))
 		return false;
-	cJSON_ArrayForEach(item, value) {
+	cJSON_ArrayForEach(item, value)
+	{
 		i++;
 		if (!is_string(item)) {
 			bad_part(r, "run", "expected words that are strings", item);
@@ -233,7 +232,8 @@ static bool take_needs(struct reading *r, const cJSON *value)
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, value) {
+	cJSON_ArrayForEach(item, value)
+	{
 		if (!is_filled(item)) {
 			bad_part(r, "needs", "expected ids", item);
 			return true;
@@ -269,7 +269,8 @@ static const char *const *take_patterns(struct reading *r, const char *key, cons
 	const cJSON *item;
 
 	*count = 0;
-	cJSON_ArrayForEach(item, value) {
+	cJSON_ArrayForEach(item, value)
+	{
 		if (!is_filled(item)) {
 			bad_part(r, key, "expected paths such as src/**/*.c", item);
 			return NULL;
@@ -357,7 +358,8 @@ static bool take_env(struct reading *r, const cJSON *value)
 	size_t n = 0;
 	bool good = true;
 
-	cJSON_ArrayForEach(item, value) {
+	cJSON_ArrayForEach(item, value)
+	{
 		good = env_valid(r, item) && good;
 		n++;
 	}
@@ -367,7 +369,8 @@ static bool take_env(struct reading *r, const cJSON *value)
 	r->more.env = env;
 	r->more.nenv = n;
 	r->has_more = true;
-	cJSON_ArrayForEach(item, value) {
+	cJSON_ArrayForEach(item, value)
+	{
 		env->name = arena_strdup(r->arena, item->string);
 		env->value = keep(r, item);
 		env++;
@@ -448,8 +451,10 @@ static bool take_refine(struct reading *r, const cJSON *value)
 	if (!refine_check(value->valuestring, &bad, &len)) {
 		char *name = xmemdup0(bad, len);
 
-		fault_add(r->faults, "'refine': unknown name '%s'; there are attempt.number, "
-		    "attempt.error and attempt.tail", safe(name));
+		fault_add(r->faults,
+		    "'refine': unknown name '%s'; there are attempt.number, "
+		    "attempt.error and attempt.tail",
+		    safe(name));
 		free(name);
 	}
 	r->more.refine = keep(r, value);
@@ -550,8 +555,7 @@ bool taskobject_read(const char *data, size_t len, const struct taskobject_conte
 	root = json_parse(data, len, &error);
 	if (root == NULL)
 		return parse_failed(&r, &error, len);
-	cJSON_ArrayForEach(value, root)
-		take_key(&r, value);
+	cJSON_ArrayForEach(value, root) take_key(&r, value);
 	check_together(&r, root);
 	if (r.has_more) {
 		struct task_more *more = arena_take(arena, sizeof(*more));

@@ -52,8 +52,8 @@ struct attempt {
 	struct limits limits;
 	enum stop_request request; /* not yet passed to limits */
 	struct tree_end end;
-	bool empty;   /* nothing is left of the tree */
-	bool counted; /* what the command has left behind */
+	bool empty;	 /* nothing is left of the tree */
+	bool counted;	 /* what the command has left behind */
 	struct buf live; /* messages with pieces of output, not yet taken by the supervisor */
 };
 

@@ -13,7 +13,7 @@
 
 enum command_begin {
 	COMMAND_RUNS,
-	COMMAND_FAILED,   /* it cannot be started */
+	COMMAND_FAILED,	  /* it cannot be started */
 	COMMAND_SHORTAGE, /* the system has no process or no descriptor for it now */
 };
 

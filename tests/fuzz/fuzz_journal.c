@@ -32,7 +32,8 @@ static int make_directory(void)
 {
 	const char *tmp = getenv("TMPDIR");
 
-	snprintf(directory, sizeof(directory), "%s/fuzz-journal-XXXXXX", tmp != NULL ? tmp : "/tmp");
+	snprintf(directory, sizeof(directory), "%s/fuzz-journal-XXXXXX",
+	    tmp != NULL ? tmp : "/tmp");
 	if (mkdtemp(directory) == NULL)
 		err(1, "%s", directory);
 	atexit(remove_directory);

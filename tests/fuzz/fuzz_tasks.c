@@ -35,7 +35,8 @@ static void read_pieces(const char *data, size_t size, size_t piece, const struc
 
 		if (got == 1) {
 			check_task(&task);
-			buf_addf(seen, "%u %u %s %zu\n", task.kind, task.number, task.id, task.text_len);
+			buf_addf(seen, "%u %u %s %zu\n", task.kind, task.number, task.id,
+			    task.text_len);
 		}
 		arena_free(&arena);
 		if (got == -1)

@@ -19,7 +19,8 @@ static void check_safe(const char *s, size_t len, bool line)
 			MUST((unsigned char)s[i + 1] >= 0xa0);
 		/* U+202A to U+202E and U+2066 to U+2069 turn the direction of what follows */
 		if (c == 0xe2 && i + 2 < len) {
-			unsigned char second = (unsigned char)s[i + 1], third = (unsigned char)s[i + 2];
+			unsigned char second = (unsigned char)s[i + 1],
+				      third = (unsigned char)s[i + 2];
 			MUST(!(second == 0x80 && third >= 0xaa && third <= 0xae));
 			MUST(!(second == 0x81 && third >= 0xa6 && third <= 0xa9));
 		}
@@ -35,7 +36,8 @@ static void check_pieces(const char *text, size_t size, size_t cut, const struct
 	MUST(used <= cut && cut - used <= 3);
 	buf_add(&rest, text + used, size - used);
 	MUST(text_safe(&out, buf_str(&rest), rest.len, true) == rest.len);
-	MUST(out.len == whole->len && (out.len == 0 || memcmp(out.data, whole->data, out.len) == 0));
+	MUST(
+	    out.len == whole->len && (out.len == 0 || memcmp(out.data, whole->data, out.len) == 0));
 	buf_free(&out);
 	buf_free(&rest);
 }

@@ -331,7 +331,8 @@ static int mode_binary(int argc, char **argv)
 
 static int mode_split_utf8(int argc, char **argv)
 {
-	static const char text[] = "gr\xc3\xbc\xc3\x9f" "e \xf0\x9f\x8c\xb3 \xe2\x82\xac\n";
+	static const char text[] = "gr\xc3\xbc\xc3\x9f"
+				   "e \xf0\x9f\x8c\xb3 \xe2\x82\xac\n";
 
 	for (size_t i = 0; i + 1 < sizeof(text); i++) {
 		put(STDOUT_FILENO, text + i, 1);
@@ -632,7 +633,8 @@ static const struct mode modes[] = {
 	{ "fail", "N [TEXT]", "prints TEXT on standard error, ends with N", mode_fail },
 	{ "lie", "[N]", "prints success, ends with N", mode_lie },
 	{ "signal", "NAME", "ends by this signal", mode_signal },
-	{ "fail-until", "FILE N", "fails N times, counted in FILE, then succeeds", mode_fail_until },
+	{ "fail-until", "FILE N", "fails N times, counted in FILE, then succeeds",
+	    mode_fail_until },
 	{ "sleep", "SECONDS", "ends after this time", mode_sleep },
 	{ "hang", "", "never ends by itself", mode_hang },
 	{ "ignore-term", "[SECONDS]", "ignores TERM, INT, HUP, QUIT", mode_ignore_term },
@@ -649,7 +651,8 @@ static const struct mode modes[] = {
 	{ "result", "[JSON]", "writes JSON to POLLARD_RESULT_FD", mode_result },
 	{ "read-stdin", "", "prints what it reads", mode_read_stdin },
 	{ "never-read", "[SECONDS]", "leaves standard input unread", mode_never_read },
-	{ "grandchild", "SECONDS [ignore-term]", "ends; its child holds the pipes", mode_grandchild },
+	{ "grandchild", "SECONDS [ignore-term]", "ends; its child holds the pipes",
+	    mode_grandchild },
 	{ "daemon", "SECONDS [ignore-term] [quiet] [clean-env]", "leaves a daemon", mode_daemon },
 	{ "forktree", "DEPTH WIDTH SECONDS", "a tree of processes", mode_forktree },
 	{ "forkrun", "SECONDS", "forks away again and again", mode_forkrun },

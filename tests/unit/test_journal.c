@@ -251,8 +251,8 @@ START_TEST(flip_anywhere)
 		ck_assert_uint_eq(read_records(&problem, &bad_line), line - 1);
 		ck_assert_uint_eq(bad_line, line);
 		/* two lines run together when a newline is lost: at the end nothing good follows */
-		ck_assert_int_eq(problem, line == 4 || (line == 3 && newline) ? JOURNAL_TORN :
-		    JOURNAL_DAMAGED);
+		ck_assert_int_eq(problem,
+		    line == 4 || (line == 3 && newline) ? JOURNAL_TORN : JOURNAL_DAMAGED);
 		text.data[i] = (char)(text.data[i] ^ (1 << (i % 8)));
 		line += newline;
 	}
@@ -270,7 +270,7 @@ static void add_line(struct buf *text, const char *members)
 }
 
 static const struct {
-	const char *members;	/* of the second of three records */
+	const char *members; /* of the second of three records */
 	enum journal_problem problem;
 } strange[] = {
 	{ "\"v\":2,\"seq\":2", JOURNAL_NEWER },

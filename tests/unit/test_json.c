@@ -12,9 +12,9 @@ Suite *json_suite(void);
 
 struct bad {
 	const char *text;
-	size_t len;		/* 0: strlen(text) */
+	size_t len; /* 0: strlen(text) */
 	size_t offset;
-	const char *message;	/* a part of it */
+	const char *message; /* a part of it */
 };
 
 static const struct bad bads[] = {
@@ -123,13 +123,35 @@ END_TEST
 
 /* Everything here is printed as it is read. */
 static const char *const goods[] = {
-	"{}", "[]", "null", "true", "false", "0", "-1", "1.5", "\"\"", "\"a\"", "0.1",
-	"0.30000000000000004", "1e-07", "1.7976931348623157e+308", "9007199254740992",
-	"-9007199254740992", "9007199254740991", "123456789012345", "4.94065645841247e-324",
-	"{\"a\":1,\"A\":2}", "{\"a\":{\"a\":[{\"a\":1},{\"a\":2}]},\"b\":[]}",
-	"\"\\\"\\\\\\b\\f\\n\\r\\t\"", "\"\\u001b[31m\"", "\"\\u007f\"", "\"\\u0085\\u009b\"",
-	"\"\\u202e\\u2066\\u200f\\u061c\\u2028\"", "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"",
-	"\"\xc2\xa0\xd8\xa7\xe2\x80\xa6\"", "[null,true,false,0,\"\",[],{}]",
+	"{}",
+	"[]",
+	"null",
+	"true",
+	"false",
+	"0",
+	"-1",
+	"1.5",
+	"\"\"",
+	"\"a\"",
+	"0.1",
+	"0.30000000000000004",
+	"1e-07",
+	"1.7976931348623157e+308",
+	"9007199254740992",
+	"-9007199254740992",
+	"9007199254740991",
+	"123456789012345",
+	"4.94065645841247e-324",
+	"{\"a\":1,\"A\":2}",
+	"{\"a\":{\"a\":[{\"a\":1},{\"a\":2}]},\"b\":[]}",
+	"\"\\\"\\\\\\b\\f\\n\\r\\t\"",
+	"\"\\u001b[31m\"",
+	"\"\\u007f\"",
+	"\"\\u0085\\u009b\"",
+	"\"\\u202e\\u2066\\u200f\\u061c\\u2028\"",
+	"\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"",
+	"\"\xc2\xa0\xd8\xa7\xe2\x80\xa6\"",
+	"[null,true,false,0,\"\",[],{}]",
 };
 
 START_TEST(round_trip)
@@ -149,7 +171,7 @@ END_TEST
 START_TEST(accepted)
 {
 	const char *text = " \t\r\n{ \"a\" : [ 1 , 2E3 , -0.5e-1 ] ,\r\n"
-	    "\"s\":\"\\u00e4\\ud83d\\ude00\\/\" }\r\n";
+			   "\"s\":\"\\u00e4\\ud83d\\ude00\\/\" }\r\n";
 	struct json_error error;
 	cJSON *tree = json_parse(text, strlen(text), &error);
 
@@ -213,7 +235,7 @@ END_TEST
 START_TEST(prefixes)
 {
 	const char *text = "{\"id\":\"a\\u00e4\xc3\xa4\","
-	    "\"n\":[-1.5e3,true,null],\"o\":{\"x\":false}}";
+			   "\"n\":[-1.5e3,true,null],\"o\":{\"x\":false}}";
 
 	for (size_t len = 0; len < strlen(text); len++)
 		ck_assert_msg(!parses(text, len), "accepted the first %zu bytes", len);
@@ -297,7 +319,8 @@ START_TEST(building)
 	ck_assert_double_eq(json_get_number(object, "s", 7.0), 7.0);
 	ck_assert_double_eq(json_get_number(object, "missing", 7.0), 7.0);
 	ck_assert_ptr_null(json_get(NULL, "s"));
-	assert_prints(object, "{\"s\":\"a\\\"b\",\"n\":null,"
+	assert_prints(object,
+	    "{\"s\":\"a\\\"b\",\"n\":null,"
 	    "\"t\":true,\"f\":false,\"u\":null,\"l\":[\"x\"]}");
 }
 END_TEST
@@ -316,7 +339,8 @@ START_TEST(integers)
 	json_add_integer(object, "h", 1000000000000000);
 	ck_assert_double_eq(json_get_number(object, "c", 0), 4294967296.0);
 	ck_assert_double_eq(json_get_number(object, "f", 0), (double)INT64_MAX);
-	assert_prints(object, "{\"a\":0,\"b\":-1,\"c\":4294967296,\"d\":9007199254740991,"
+	assert_prints(object,
+	    "{\"a\":0,\"b\":-1,\"c\":4294967296,\"d\":9007199254740991,"
 	    "\"e\":9007199254740993,\"f\":9223372036854775807,\"g\":-9223372036854775808,"
 	    "\"h\":1000000000000000}");
 }
@@ -334,7 +358,8 @@ START_TEST(seconds)
 	json_add_seconds(object, "f", 315360000001);
 	json_add_seconds(object, "g", 1100);
 	ck_assert_double_eq(json_get_number(object, "a", 0), 61.204);
-	assert_prints(object, "{\"a\":61.204,\"b\":0.005,\"c\":12,\"d\":0,\"e\":0.1,"
+	assert_prints(object,
+	    "{\"a\":61.204,\"b\":0.005,\"c\":12,\"d\":0,\"e\":0.1,"
 	    "\"f\":315360000.001,\"g\":1.1}");
 }
 END_TEST
@@ -347,7 +372,8 @@ START_TEST(printing_any_text)
 	json_add_string(object, "a\xff", "x\xc0\xafy");
 	json_add_item(object, "n", cJSON_CreateNumber(NAN));
 	json_add_item(object, "i", cJSON_CreateNumber(INFINITY));
-	assert_prints(object, "{\"a\xef\xbf\xbd\":"
+	assert_prints(object,
+	    "{\"a\xef\xbf\xbd\":"
 	    "\"x\xef\xbf\xbd\xef\xbf\xbdy\",\"n\":null,\"i\":null}");
 }
 END_TEST
@@ -369,7 +395,9 @@ START_TEST(bytes)
 {
 	assert_bytes("", 0, "{\"d\":\"\"}");
 	assert_bytes("a\n\xc3\xa4", 4, "{\"d\":\"a\\n\xc3\xa4\"}");
-	assert_bytes("a\0b", 3, "{\"d\":\"a\xef\xbf\xbd" "b\",\"d_base64\":\"YQBi\"}");
+	assert_bytes("a\0b", 3,
+	    "{\"d\":\"a\xef\xbf\xbd"
+	    "b\",\"d_base64\":\"YQBi\"}");
 	assert_bytes("\0", 1, "{\"d\":\"\xef\xbf\xbd\",\"d_base64\":\"AA==\"}");
 	assert_bytes("\xff\0\xfe", 3,
 	    "{\"d\":\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\",\"d_base64\":\"/wD+\"}");

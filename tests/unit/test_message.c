@@ -9,8 +9,16 @@
 Suite *message_suite(void);
 
 /* The tags of enum tag in message.c that are used here. */
-enum { TAG_STATUS = 1, TAG_OUT_DATA = 19,
-	TAG_TEXT = 21, TAG_STRUCTURED, TAG_ERROR, TAG_SUMMARY, TAG_WARNING, TAG_FILE };
+enum {
+	TAG_STATUS = 1,
+	TAG_OUT_DATA = 19,
+	TAG_TEXT = 21,
+	TAG_STRUCTURED,
+	TAG_ERROR,
+	TAG_SUMMARY,
+	TAG_WARNING,
+	TAG_FILE
+};
 
 static void fill(struct result *r)
 {
@@ -312,15 +320,26 @@ static const struct {
 	uint64_t value;
 	const char *why;
 } bad_numbers[] = {
-	{ 1, RESULT_STATUS_COUNT, "status" }, { 1, UINT64_MAX, "status" },
-	{ 1, UINT64_C(1) << 32, "status" }, { 2, REASON_COUNT, "reason" },
-	{ 3, 256, "exit status" }, { 3, (uint64_t)-2, "exit status" }, { 4, 65, "signal" },
-	{ 4, (uint64_t)-1, "signal" }, { 5, (uint64_t)-1, "start time" },
-	{ 6, INT64_MAX, "finish" }, { 7, (uint64_t)INT64_MIN, "duration" },
+	{ 1, RESULT_STATUS_COUNT, "status" },
+	{ 1, UINT64_MAX, "status" },
+	{ 1, UINT64_C(1) << 32, "status" },
+	{ 2, REASON_COUNT, "reason" },
+	{ 3, 256, "exit status" },
+	{ 3, (uint64_t)-2, "exit status" },
+	{ 4, 65, "signal" },
+	{ 4, (uint64_t)-1, "signal" },
+	{ 5, (uint64_t)-1, "start time" },
+	{ 6, INT64_MAX, "finish" },
+	{ 7, (uint64_t)INT64_MIN, "duration" },
 	{ 8, UINT64_C(1) << 60, "standard output" },
-	{ 9, 1, "dropped" }, { 10, 2, "standard output" }, { 11, (uint64_t)-1, "standard output" },
-	{ 13, 1, "dropped" }, { 14, 2, "standard error" }, { 16, UINT64_MAX, "memory" },
-	{ 17, UINT64_MAX, "time" }, { 18, UINT64_C(1) << 31, "leftover" },
+	{ 9, 1, "dropped" },
+	{ 10, 2, "standard output" },
+	{ 11, (uint64_t)-1, "standard output" },
+	{ 13, 1, "dropped" },
+	{ 14, 2, "standard error" },
+	{ 16, UINT64_MAX, "memory" },
+	{ 17, UINT64_MAX, "time" },
+	{ 18, UINT64_C(1) << 31, "leftover" },
 };
 
 START_TEST(bad_number)

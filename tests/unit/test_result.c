@@ -109,7 +109,8 @@ START_TEST(empty)
 	result_init(&r);
 	ck_assert_int_eq(r.exit_status, -1);
 	text = printed(&r, NULL, NULL, false);
-	ck_assert_str_eq(text, "{\"status\":\"succeeded\",\"reason\":null,\"exit\":null,"
+	ck_assert_str_eq(text,
+	    "{\"status\":\"succeeded\",\"reason\":null,\"exit\":null,"
 	    "\"signal\":null,\"error\":null,\"started\":null,\"finished\":null,"
 	    "\"seconds\":0,\"stdout\":\"\","
 	    "\"stdout_bytes\":0,\"stderr\":\"\",\"stderr_bytes\":0,\"result\":null,"
@@ -128,10 +129,12 @@ START_TEST(whole)
 
 	fill(&r);
 	text = printed(&r, NULL, "out/1.db.1.err", false);
-	ck_assert_str_eq(text, "{\"status\":\"failed\",\"reason\":\"idle-timeout\",\"exit\":null,"
+	ck_assert_str_eq(text,
+	    "{\"status\":\"failed\",\"reason\":\"idle-timeout\",\"exit\":null,"
 	    "\"signal\":\"SIGKILL\",\"error\":\"said nothing for 5s\","
 	    "\"started\":\"2026-11-23T16:20:05.123Z\",\"finished\":\"2026-11-23T16:21:06.327Z\","
-	    "\"seconds\":61.204,\"stdout\":\"a\xef\xbf\xbd" "b\\n\",\"stdout_base64\":\"YQBiCg==\","
+	    "\"seconds\":61.204,\"stdout\":\"a\xef\xbf\xbd"
+	    "b\\n\",\"stdout_base64\":\"YQBiCg==\","
 	    "\"stdout_bytes\":4,\"stderr_path\":\"out/1.db.1.err\",\"stderr_bytes\":70000,"
 	    "\"stderr_dropped\":12,\"text\":\"the answer\","
 	    "\"result\":{\"n\":[1,0.30000000000000004]},"
@@ -269,8 +272,22 @@ START_TEST(spilled_without_place)
 END_TEST
 
 static const char *const members[] = {
-	"status", "reason", "exit", "signal", "error", "started", "finished", "seconds", "stdout",
-	"stdout_bytes", "stderr_bytes", "result", "summary", "files", "max_rss", "cpu_seconds",
+	"status",
+	"reason",
+	"exit",
+	"signal",
+	"error",
+	"started",
+	"finished",
+	"seconds",
+	"stdout",
+	"stdout_bytes",
+	"stderr_bytes",
+	"result",
+	"summary",
+	"files",
+	"max_rss",
+	"cpu_seconds",
 	"leftover_processes",
 };
 
@@ -296,16 +313,40 @@ static const struct {
 	const char *member;
 	const char *value;
 } wrongs[] = {
-	{ "status", "\"done\"" }, { "status", "null" }, { "status", "1" }, { "reason", "\"why\"" },
-	{ "reason", "0" }, { "exit", "256" }, { "exit", "-1" }, { "exit", "1.5" },
+	{ "status", "\"done\"" },
+	{ "status", "null" },
+	{ "status", "1" },
+	{ "reason", "\"why\"" },
+	{ "reason", "0" },
+	{ "exit", "256" },
+	{ "exit", "-1" },
+	{ "exit", "1.5" },
 	{ "exit", "\"1\"" },
-	{ "signal", "9" }, { "signal", "\"SIGNONE\"" }, { "error", "1" }, { "error", "[]" },
-	{ "started", "\"yesterday\"" }, { "started", "1" }, { "finished", "false" },
-	{ "seconds", "-1" }, { "seconds", "1e300" }, { "seconds", "null" }, { "stdout", "1" },
-	{ "stdout_base64", "\"!\"" }, { "stdout_bytes", "-1" }, { "stdout_bytes", "0.5" },
-	{ "stderr_dropped", "70001" }, { "text", "1" }, { "result", "[]" }, { "result", "\"{}\"" },
-	{ "summary", "1" }, { "files", "{}" }, { "files", "[1]" }, { "max_rss", "-1" },
-	{ "cpu_seconds", "\"1\"" }, { "leftover_processes", "5000000000" }, { "warning", "1" },
+	{ "signal", "9" },
+	{ "signal", "\"SIGNONE\"" },
+	{ "error", "1" },
+	{ "error", "[]" },
+	{ "started", "\"yesterday\"" },
+	{ "started", "1" },
+	{ "finished", "false" },
+	{ "seconds", "-1" },
+	{ "seconds", "1e300" },
+	{ "seconds", "null" },
+	{ "stdout", "1" },
+	{ "stdout_base64", "\"!\"" },
+	{ "stdout_bytes", "-1" },
+	{ "stdout_bytes", "0.5" },
+	{ "stderr_dropped", "70001" },
+	{ "text", "1" },
+	{ "result", "[]" },
+	{ "result", "\"{}\"" },
+	{ "summary", "1" },
+	{ "files", "{}" },
+	{ "files", "[1]" },
+	{ "max_rss", "-1" },
+	{ "cpu_seconds", "\"1\"" },
+	{ "leftover_processes", "5000000000" },
+	{ "warning", "1" },
 };
 
 START_TEST(member_wrong)

@@ -225,7 +225,9 @@ START_TEST(create_at_once)
 END_TEST
 
 static const char *const three[] = {
-	"20261123-162005-1f0c", "20261123-162005-2aaa", "20261122-000000-ffff",
+	"20261123-162005-1f0c",
+	"20261123-162005-2aaa",
+	"20261122-000000-ffff",
 };
 
 START_TEST(open_by_prefix)
@@ -273,8 +275,14 @@ END_TEST
 START_TEST(list_ignores_others)
 {
 	static const char *const names[] = {
-		"20261123-162005-1f0c", "20261123-162005-1F0C", "20261123-162005-1f0", "x",
-		"20261123-162005-1f0c0", ".removed", "20261123_162005-1f0c", "2026112a-162005-1f0c",
+		"20261123-162005-1f0c",
+		"20261123-162005-1F0C",
+		"20261123-162005-1f0",
+		"x",
+		"20261123-162005-1f0c0",
+		".removed",
+		"20261123_162005-1f0c",
+		"2026112a-162005-1f0c",
 	};
 	size_t count;
 	char **ids;
