@@ -20,6 +20,7 @@
 enum job_kind {
 	JOB_COMMAND, /* argv */
 	JOB_AGENT,   /* argv with {prompt_file} and the like, the prompt on standard input */
+	JOB_DEBUGGER, /* the built-in debugger: a function of the request in `input` */
 	JOB_MERGE,   /* the built-in merge: a function run in the worker */
 };
 

@@ -15,17 +15,18 @@
 #include "supervisor/emit.h"
 #include "supervisor/idset.h"
 #include "supervisor/input.h"
+#include "supervisor/ladder.h"
 #include "supervisor/launch.h"
 #include "supervisor/loop.h"
 #include "supervisor/node.h"
 #include "supervisor/outcome.h"
 #include "supervisor/progress.h"
 #include "supervisor/record.h"
-#include "supervisor/recovery.h"
 #include "supervisor/schedule.h"
 #include "supervisor/scope.h"
 #include "supervisor/sink.h"
 #include "supervisor/task.h"
+#include "supervisor/verdict.h"
 
 /* An attempt that is to start as soon as it may. It holds a slot already. */
 struct start {
@@ -60,9 +61,48 @@ struct failed {
 	struct record_place place;
 };
 
+/* Workers that are no task's. */
+#define TASK_OF_MERGE SIZE_MAX
+#define TASK_OF_DEBUGGER (SIZE_MAX - 1)
+#define TASK_OF_FIX (SIZE_MAX - 2)
+
+/* The ladder is entered once a step, and once more for what failed only after it. */
+#define LADDERS_MAX 2
+/* Failures that are told to a debugger although nothing of them can be repeated. */
+#define FAILURES_LISTED_MAX 1000
+#define FAILED_ATTEMPTS_MAX 4096
+
+/* An attempt that failed, for a debugger. */
+struct failed_attempt {
+	size_t task;
+	unsigned number;
+	struct record_place place;
+};
+
+/* What failed since the ladder was entered last; its arrays are freed at the end of the run. */
+struct failures {
+	uint64_t count;
+	size_t *tasks; /* those that are remembered */
+	size_t listed;
+	size_t held; /* of these wait for the ladder */
+	size_t cap;
+	struct failed_attempt *attempts; /* of all of the step */
+	size_t nattempts;
+	size_t attempts_cap;
+};
+
+/* What the debugger is asked and says; emptied by ask_free(). */
+struct asking {
+	struct buf request;
+	const struct agent *agent; /* who was asked last; NULL: the built-in one */
+	unsigned asked;		   /* how often in this run */
+	struct verdict verdict;	   /* while the ladder goes by it */
+	char *cause;		   /* of the last verdict, for the summary; NULL: none */
+};
+
 enum phase {
 	PHASE_TASKS,  /* tasks run as the schedule lets them */
-	PHASE_LADDER, /* recovery: one attempt at a time */
+	PHASE_LADDER, /* recovery */
 	PHASE_MERGE,  /* the merge worker is at work */
 	PHASE_OVER,
 };
@@ -100,14 +140,12 @@ struct run {
 	struct final *finals;
 	size_t nfinals;
 	size_t finals_cap;
-	struct recovery ladder;
-	unsigned ladders;	   /* how often it was entered in this step */
-	struct failure *retryable; /* tasks that wait for the ladder */
-	size_t nretryable;
-	size_t retryable_cap;
-	uint64_t new_failures; /* failed since the ladder was entered last, retryable or not */
-	char *merged;	       /* path below the run directory; NULL */
-	int merged_fd;	       /* the merged result; -1 */
+	struct ladder ladder;
+	unsigned ladders; /* how often it was entered in this step */
+	struct failures failures;
+	struct asking asking;
+	char *merged;  /* path below the run directory; NULL */
+	int merged_fd; /* the merged result; -1 */
 
 	struct stop stop;
 	int trouble; /* an exit status of 64 or more that ends the run; 0 */
@@ -172,6 +210,36 @@ int64_t start_due(const struct run *run);
 void sync_failed(struct run *run, struct attempt *attempt);
 /* When nothing runs any more: ladder, merge, end of the step. True when something changed. */
 bool sync_advance(struct run *run);
+
+/* recover.c */
+
+/* Whether one more attempt of a failed task is allowed, and could change anything. */
+bool recover_may_retry(const struct run *run, size_t task);
+/* Whether attempts are left at all, for whoever changes what is attempted. */
+bool recover_has_retries(const struct run *run, size_t task);
+/* The pause before its next attempt. */
+int64_t recover_pause(const struct run *run, size_t task, bool prompts_too);
+/* A task has failed; `held`: it waits for the ladder. */
+void recover_remember(struct run *run, size_t task, bool held);
+void recover_remember_attempt(struct run *run, const struct attempt *attempt,
+    struct record_place place);
+/* Nothing runs any more: whether the ladder has something to do, and its beginning. */
+bool recover_wanted(const struct run *run);
+void recover_begin(struct run *run);
+/* Does what the ladder wants next. True when something changed. */
+bool recover_advance(struct run *run);
+/* An attempt of the ladder failed. Takes the attempt. */
+void recover_failed(struct run *run, struct attempt *attempt);
+
+/* ask.c */
+
+/* Asks the debugger about the failures of the step; ask_over() when its worker has ended. */
+bool ask_begin(struct run *run, const struct ladder_step *step);
+void ask_over(struct run *run, const struct attempt *attempt);
+/* Carries out the verdict's fix; ask_fixed() with what came of it. */
+bool ask_fix(struct run *run);
+void ask_fixed(struct run *run, const struct result *result);
+void ask_free(struct run *run);
 
 /* merge.c */
 

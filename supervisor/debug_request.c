@@ -116,6 +116,7 @@ static cJSON *attempt_object(const struct debug_attempt *a, const struct detail 
 		json_add_null(object, "exit");
 	json_add_string(object, "signal", a->signal != 0 ? signal_name(name, a->signal) : NULL);
 	json_add_seconds(object, "seconds", a->ms);
+	json_add_string(object, "error", a->error);
 	json_add_item(object, "stdout_tail", tail(a->out, a->out_len, d->tail));
 	json_add_item(object, "stderr_tail", tail(a->err, a->err_len, d->tail));
 	return object;

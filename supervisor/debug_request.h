@@ -23,7 +23,8 @@ struct debug_attempt {
 	int exit_status; /* -1: none */
 	int signal;	 /* 0: none */
 	int64_t ms;
-	const char *out; /* any bytes, as many as are at hand: the end is what counts */
+	const char *error; /* one line of the worker; NULL: none */
+	const char *out;   /* any bytes, as many as are at hand: the end is what counts */
 	size_t out_len;
 	const char *err;
 	size_t err_len;

@@ -223,7 +223,8 @@ static void forget_task(struct run *run, size_t index)
 void intake_forget(struct run *run)
 {
 	/* a list stays as it is, and a merge wants all tasks at the end */
-	if (!run->config->stream || merge_form_of(run->config) != MERGE_NONE)
+	if (!run->config->stream || run->phase == PHASE_LADDER ||
+	    merge_form_of(run->config) != MERGE_NONE)
 		return;
 	size_t to = run->nodes.base;
 	while (to < run->nodes.end) {

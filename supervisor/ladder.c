@@ -440,8 +440,8 @@ static void text_of_one(const struct ladder *l, struct buf *out)
 static void text_of_verdict(const struct ladder *l, struct buf *out)
 {
 	const struct verdict *v = l->verdict;
-	buf_addf(out, "%s: %zu tasks (", v != NULL ? relation_text(v->relation) : "no verdict",
-	    l->count);
+	buf_addf(out, "%s: %zu tasks (",
+	    v != NULL ? verdict_relation_text(v->relation) : "no verdict", l->count);
 	add_names(l, out, false);
 	buf_addch(out, ')');
 	add_cause(l, out);

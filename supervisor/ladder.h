@@ -6,7 +6,8 @@
  *   2  several failed, others succeeded the debugger is asked, a fix, retries side by side or one
  *                                       after another
  *   3  every one of several failed      the debugger is asked, retries one after another, the
- *                                       first as the canary: if it fails again the rest is not tried
+ *                                       first as the canary: if it fails again the rest is not
+ *                                       tried
  *   4  nothing helped                   escalation to the user
  *
  * Who drives it asks ladder_next() what to do, does it, tells what came of it, and asks again.

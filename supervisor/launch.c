@@ -1,12 +1,13 @@
 #include "supervisor/launch.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "shared/text.h"
+#include "supervisor/evidence.h"
 #include "supervisor/refine.h"
 
 #define AGENT_TIMEOUT_MS (30 * 60 * 1000)
@@ -133,31 +134,19 @@ static void set_more(struct job *job, const struct task_more *m)
 	}
 }
 
-/* The last lines of what the attempt said: of standard error, or where that is silent of its answer. */
-static void add_tail(struct buf *out, const struct result *r)
-{
-	const struct buf *from = &r->err.data;
-	if (from->len == 0)
-		from = r->has_text ? &r->text : &r->out.data;
-	if (from->len == 0)
-		return;
-	const char *tail = text_tail(from->data, from->len, EVIDENCE_LINES);
-	size_t len = (size_t)(from->data + from->len - tail);
-	if (len > EVIDENCE_BYTES) {
-		tail += len - EVIDENCE_BYTES;
-		len = EVIDENCE_BYTES;
-	}
-	text_utf8(out, tail, len);
-}
-
+/* What the attempt before said, and what the debugger says about it. */
 static void set_evidence(struct launch *l, struct job *job, const struct task *task,
-    const struct result *last)
+    const struct result *last, const struct verdict_retry *advice)
 {
-	struct buf tail = BUF_INIT;
-	add_tail(&tail, last);
+	const struct attempt_name name = { job->step, job->task, job->attempt - 1 };
 	const char *error = last->error != NULL ? last->error : reason_text(last->reason);
+	const char *words = advice != NULL ? advice->advice : NULL;
+	struct buf tail = BUF_INIT;
+	evidence_tail(&tail, l->record, &name, last, EVIDENCE_LINES, EVIDENCE_BYTES);
 	buf_reset(&l->last_error);
 	buf_addf(&l->last_error, "%s\n", error);
+	if (words != NULL)
+		buf_addf(&l->last_error, "advice: %s\n", words);
 	buf_add(&l->last_error, tail.data, tail.len);
 	job->last_error = buf_str(&l->last_error);
 	job->last_error_len = l->last_error.len;
@@ -166,18 +155,51 @@ static void set_evidence(struct launch *l, struct job *job, const struct task *t
 			.error = error,
 			.tail = buf_str(&tail),
 			.tail_len = tail.len,
+			.advice = words,
 			.fence = l->fence };
+		const char *prompt = advice != NULL ? advice->prompt : NULL;
 		buf_reset(&l->prompt);
-		refine_prompt(&l->prompt, task->more != NULL ? task->more->refine : NULL,
-		    task->text, task->text_len, &evidence);
+		if (prompt != NULL)
+			/* written by somebody who knew what happened */
+			buf_addstr(&l->prompt, prompt);
+		else
+			refine_prompt(&l->prompt, task->more != NULL ? task->more->refine : NULL,
+			    task->text, task->text_len, &evidence);
 		job->input = buf_str(&l->prompt);
 		job->input_len = l->prompt.len;
 	}
+	if (advice != NULL && advice->timeout_ms != UNSET)
+		job->timeout_ms = advice->timeout_ms;
 	buf_free(&tail);
 }
 
+int launch_lend(const struct launch *l, struct job *job)
+{
+	if (l->record->kept)
+		return 0;
+	job->out_fd = record_unnamed_file(l->record);
+	if (job->out_fd < 0)
+		return -1;
+	job->err_fd = record_unnamed_file(l->record);
+	if (job->err_fd >= 0)
+		return 0;
+	int error = errno;
+	launch_unlend(job);
+	errno = error;
+	return -1;
+}
+
+void launch_unlend(struct job *job)
+{
+	if (job->out_fd >= 0)
+		close(job->out_fd);
+	if (job->err_fd >= 0)
+		close(job->err_fd);
+	job->out_fd = job->err_fd = -1;
+}
+
 void launch_job(struct launch *l, struct job *job, const struct step *step, const struct task *task,
-    unsigned attempt, const struct result *last)
+    unsigned attempt, const struct result *last, const struct verdict_retry *advice)
 {
 	*job = (struct job){
 		.run = l->record->dir.id,
@@ -208,5 +230,5 @@ void launch_job(struct launch *l, struct job *job, const struct step *step, cons
 		set_more(job, task->more);
 	job->live = l->config->sequential && l->config->output == OUTPUT_TEXT;
 	if (last != NULL)
-		set_evidence(l, job, task, last);
+		set_evidence(l, job, task, last, advice);
 }

@@ -59,7 +59,8 @@ bool merge_begin(struct run *run)
 	};
 	if (!run->record.kept)
 		job.out_fd = record_unnamed_file(&run->record);
-	bool begun = record_flush(&run->record) && loop_start(run->loop, &job, SIZE_MAX, 0) == 0;
+	bool begun =
+	    record_flush(&run->record) && loop_start(run->loop, &job, TASK_OF_MERGE, 0) == 0;
 	if (begun) {
 		run->phase = PHASE_MERGE;
 		buf_free(&name);

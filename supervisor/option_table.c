@@ -73,7 +73,6 @@ const struct command_info command_table[COMMAND_COUNT] = {
 
 static const char *const output_choices[] = { "text", "json", "merged", "none", NULL };
 static const char *const merge_choices[] = { "none", "concat", "json", NULL };
-static const char *const debugger_choices[] = { "builtin", "none", NULL };
 static const char *const sync_choices[] = { "end", "step", "task", NULL };
 static const char *const progress_choices[] = { "auto", "tty", "plain", "none", NULL };
 static const char *const color_choices[] = { "auto", "always", "never", NULL };
@@ -167,14 +166,12 @@ const struct option_info option_table[] = {
 	  .help = "how many tasks must succeed for exit status 0: all, one (partial), N, or N%" },
 	{ .name = "fail-fast", .commands = IN_RUN, .group = GROUP_FAILURES, .type = OPTION_FLAG,
 	  TO(fail_fast),
-	  .help = "start nothing more once a task has failed for good" },
-	{ .name = "debugger", .argument = "builtin|none", .commands = IN_RUN,
-	  .group = GROUP_FAILURES, .environment = true, .type = OPTION_NAMED_CHOICE,
-	  TO(debugger), .choices = debugger_choices,
-	  .expected = "builtin or none (an agent is not in this version)",
-	  .fallback = "builtin",
-	  .help = "who is asked about failures; in this version nobody is" },
-	{ .name = "allow-fix", .commands = IN_RUN, .availability = LATER },
+	  .help = "retry at once, ask no debugger, start nothing more after a task's last failure" },
+	{ .name = "debugger", .argument = "builtin|none|AGENT", .commands = IN_RUN,
+	  .group = GROUP_FAILURES, .environment = true, .type = OPTION_TEXT, TO(debugger),
+	  .fallback = "builtin", .help = "who is asked why tasks failed" },
+	{ .name = "allow-fix", .commands = IN_RUN, .group = GROUP_FAILURES, .type = OPTION_FLAG,
+	  TO(allow_fix), .help = "carry out the fix that a debugger proposes; else it is only shown" },
 
 	/* output */
 	{ .name = "output", .letter = 'o', .argument = "text|json|merged|none",

@@ -181,11 +181,6 @@ static bool store(struct config *config, const struct option_info *o, const char
 		choice += o->first;
 		memcpy(place, &choice, sizeof(choice));
 		return true;
-	case OPTION_NAMED_CHOICE:
-		if (!parse_choice(value, o, &choice))
-			return false;
-		*(const char **)place = o->choices[choice];
-		return true;
 	case OPTION_REQUIRE:
 		if (!parse_require(value, &require))
 			return false;

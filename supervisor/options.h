@@ -61,17 +61,16 @@ enum option_group {
 
 /* How a value is read, and the type of the member of struct config it goes to. */
 enum option_type {
-	OPTION_FLAG,	     /* bool */
-	OPTION_TEXT,	     /* const char *, not empty */
-	OPTION_DURATION,     /* int64_t, milliseconds */
-	OPTION_SIZE,	     /* int64_t, bytes */
-	OPTION_COUNT,	     /* uint64_t */
-	OPTION_UINT32,	     /* uint32_t, from 0 to max */
-	OPTION_INT,	     /* int, from 0 to max */
-	OPTION_INT64,	     /* int64_t, from 0 to max */
-	OPTION_CHOICE,	     /* an enum: `first` for the first of the choices, and so on */
-	OPTION_NAMED_CHOICE, /* const char *, one of the choices */
-	OPTION_REQUIRE,	     /* struct require */
+	OPTION_FLAG,	 /* bool */
+	OPTION_TEXT,	 /* const char *, not empty */
+	OPTION_DURATION, /* int64_t, milliseconds */
+	OPTION_SIZE,	 /* int64_t, bytes */
+	OPTION_COUNT,	 /* uint64_t */
+	OPTION_UINT32,	 /* uint32_t, from 0 to max */
+	OPTION_INT,	 /* int, from 0 to max */
+	OPTION_INT64,	 /* int64_t, from 0 to max */
+	OPTION_CHOICE,	 /* an enum: `first` for the first of the choices, and so on */
+	OPTION_REQUIRE,	 /* struct require */
 };
 
 /* One option. Constant. */

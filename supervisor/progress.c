@@ -137,7 +137,7 @@ static void add_running(struct buf *b, const struct nodes *nodes, const struct l
 			char age[32];
 			const char *id = a->task < nodes->end && a->task >= nodes->base ?
 			    nodes_at(nodes, a->task)->task->id :
-			    "the merge";
+			    "(recovery or merge)";
 			buf_addf(b, "%s%s", named > 0 ? ", " : "", id);
 			if (a->number > 1)
 				buf_addf(b, " #%u", a->number);

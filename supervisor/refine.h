@@ -15,7 +15,8 @@ struct evidence {
 	const char *error; /* "exit 1" */
 	const char *tail;  /* the last lines of its output, valid UTF-8 */
 	size_t tail_len;
-	const char *fence; /* a word that no task can know beforehand, around what it printed */
+	const char *advice; /* the debugger's; NULL: none */
+	const char *fence;  /* a word that no task can know beforehand, around what it printed */
 };
 
 /* Lines of output that are shown to the next attempt, and the most bytes of them. */

@@ -51,11 +51,23 @@ static bool was_refused(const struct attempt *a)
 	    WEXITSTATUS(a->wait_status) == WORKER_SHORTAGE;
 }
 
+/* A worker that was no task's. */
+static void aside_over(struct run *run, struct attempt *a)
+{
+	judge_stopped(run, a);
+	if (a->task == TASK_OF_MERGE)
+		merge_over(run, a);
+	else if (a->task == TASK_OF_DEBUGGER)
+		ask_over(run, a);
+	else
+		ask_fixed(run, &a->result);
+	attempt_free(a);
+}
+
 static void attempt_over(struct run *run, struct attempt *a)
 {
-	if (a->task == SIZE_MAX) {
-		merge_over(run, a);
-		attempt_free(a);
+	if (a->task >= TASK_OF_FIX) {
+		aside_over(run, a);
 		return;
 	}
 	struct node *node = nodes_at(&run->nodes, a->task);
@@ -79,11 +91,12 @@ static void attempt_over(struct run *run, struct attempt *a)
 	warn_about(run, node, r);
 	schedule_over(run->schedule, a->task, r->status == RESULT_SUCCEEDED);
 	if (r->status == RESULT_FAILED) {
+		recover_remember_attempt(run, a, node->last);
 		sync_failed(run, a);
 		return;
 	}
-	if (run->phase == PHASE_LADDER)
-		recovery_result(&run->ladder, r->status == RESULT_SUCCEEDED, r->reason);
+	if (run->phase == PHASE_LADDER && r->status == RESULT_SUCCEEDED)
+		ladder_succeeded(&run->ladder, a->task);
 	final_task(run, a->task, r->status, r->reason, a);
 }
 
@@ -307,7 +320,10 @@ static void free_run(struct run *run)
 		close(run->merged_fd);
 	free(run->merged);
 	free(run->finals);
-	free(run->retryable);
+	free(run->failures.tasks);
+	free(run->failures.attempts);
+	ladder_free(&run->ladder);
+	ask_free(run);
 	free(run->failed);
 	free(run->starts.v);
 	nodes_free(&run->nodes);
@@ -354,17 +370,22 @@ static int open_input(const struct config *c, int *status)
 	return fd;
 }
 
+static int check_command(const struct agent *a)
+{
+	if (a->command != NULL)
+		return 0;
+	warnx("agent '%s' has no command: put 'command: PROGRAM' into %s (or into a file of "
+	      "that name in .pollard/agents/)",
+	    safe(a->name), safe(a->path));
+	return EXIT_CONFIG;
+}
+
 static int check_agents(const struct run *run)
 {
 	for (size_t i = 0; i < run->plan.ntasks; i++) {
 		const struct agent *a = run->plan.tasks[i].agent;
-		if (a != NULL && a->command == NULL) {
-			warnx(
-			    "agent '%s' has no command: put 'command: PROGRAM' into %s (or into a file of "
-			    "that name in .pollard/agents/)",
-			    safe(a->name), safe(a->path));
+		if (a != NULL && check_command(a) != 0)
 			return EXIT_CONFIG;
-		}
 	}
 	return 0;
 }
@@ -463,10 +484,37 @@ static int run_all(struct run *run, worker_fn worker, int fd)
 	return finish_run(run);
 }
 
+static bool asks_agent(const struct config *c)
+{
+	return strcmp(c->debugger, "none") != 0 && strcmp(c->debugger, "builtin") != 0;
+}
+
+/* An agent as the debugger is there before it is needed. */
+static int check_debugger(const struct run *run)
+{
+	const char *name = run->config->debugger;
+	if (!asks_agent(run->config))
+		return 0;
+	const struct agent *a = agents_find(run->agents, name);
+	if (a == NULL) {
+		const char *near = agents_suggest(run->agents, name);
+		print_agent_warnings(run->agents);
+		if (near != NULL)
+			warnx("option '--debugger': no agent '%s', did you mean '%s'?", safe(name),
+			    safe(near));
+		else
+			warnx("option '--debugger': no agent '%s'; there are builtin, none and the "
+			      "agents of 'pollard agents'",
+			    safe(name));
+		return EXIT_INPUT;
+	}
+	return check_command(a);
+}
+
 static void load_agents(struct run *run)
 {
 	const struct config *c = run->config;
-	if (c->input != INPUT_AUTO && c->input != INPUT_AGENT)
+	if (c->input != INPUT_AUTO && c->input != INPUT_AGENT && !asks_agent(c) && !c->allow_fix)
 		return;
 	run->agents = agents_load(NULL);
 }
@@ -485,6 +533,8 @@ int run_main(const struct config *config, worker_fn worker)
 	load_agents(&run);
 	int fd = open_input(config, &status);
 	if (fd >= 0)
+		status = check_debugger(&run);
+	if (fd >= 0 && status == 0)
 		status = run_all(&run, worker, fd);
 	int signal = run.stop.signal;
 	if (fd > STDERR_FILENO)

@@ -259,6 +259,14 @@ void schedule_retry(struct schedule *s, size_t index)
 	take_slot(s, index);
 }
 
+bool schedule_try(struct schedule *s, size_t index)
+{
+	if (!schedule_has_slot(s) || !fits(s, (uint32_t)index))
+		return false;
+	take_slot(s, index);
+	return true;
+}
+
 bool schedule_take(struct schedule *s, size_t *index)
 {
 	for (size_t i = 0; i < s->nheld; i++)

@@ -41,6 +41,8 @@ void schedule_undo(struct schedule *s, size_t index);
 void schedule_over(struct schedule *s, size_t index, bool succeeded);
 /* Takes a slot for one more attempt of a task that is not ready (a retry): it is NODE_RUNNING then. */
 void schedule_retry(struct schedule *s, size_t index);
+/* The same, only when there is a slot and nothing that runs is in the way. */
+bool schedule_try(struct schedule *s, size_t index);
 /* Takes the first ready task away without starting it. False when none is ready. */
 bool schedule_take(struct schedule *s, size_t *index);
 

@@ -19,6 +19,7 @@
 #include "shared/quantity.h"
 #include "shared/text.h"
 #include "shared/xalloc.h"
+#include "supervisor/advice.h"
 #include "supervisor/reading.h"
 
 #define PIECE (64 * 1024)
@@ -35,8 +36,9 @@ struct view {
 	bool running; /* an attempt has started and not ended */
 	char running_since[32];
 	uint64_t running_attempt;
-	bool line_ended; /* the last byte of the stream was a newline */
-	struct buf text; /* what is to be printed next */
+	bool line_ended;      /* the last byte of the stream was a newline */
+	struct buf text;      /* what is to be printed next */
+	struct advice advice; /* printed when all attempts have been */
 };
 
 static void flush_text(struct view *v)
@@ -235,6 +237,7 @@ static void print_task(struct view *v, const cJSON *record)
 	if (v->found)
 		buf_addch(&v->text, '\n');
 	v->found = true;
+	advice_about(&v->advice, record);
 	buf_addstr(&v->text, "task ");
 	add_line(v, json_get_string(record, "task"));
 	buf_addch(&v->text, '\n');
@@ -345,6 +348,7 @@ static void print_attempt(struct view *v, const cJSON *record)
 	char text[32];
 
 	v->running = false;
+	advice_attempt(&v->advice, record);
 	buf_addf(&v->text, "\nattempt %" PRIu64 ": ", get_count(record, "attempt"));
 	add_status(v, record);
 	add_name(v, "level");
@@ -389,6 +393,8 @@ static void show_record(struct view *v, const cJSON *record)
 	const char *event = json_get_string(record, "event");
 	const char *id = json_get_string(record, "task");
 
+	if (event != NULL && id == NULL)
+		advice_record(&v->advice, record);
 	if (event == NULL || id == NULL || !is_asked_for(v, record, id))
 		return;
 	if (strcmp(event, "task-added") == 0)
@@ -451,8 +457,10 @@ int show_task(struct journal_reader *reader, const struct rundir *dir, const cha
 		buf_addf(&v.text, "\nattempt %" PRIu64 ": %s %s%s\n", v.running_attempt,
 		    locked ? "running since" : "started", v.running_since,
 		    locked ? "" : ", never finished");
+	advice_print(&v.advice, &v.text);
 	flush_text(&v);
 	buf_free(&v.text);
+	advice_free(&v.advice);
 	if (status == 0 && !v.found)
 		return unknown_task(&v);
 	return status;

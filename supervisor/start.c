@@ -34,8 +34,8 @@ static void take_ready(struct run *run, int64_t now)
 	while (now >= s->next_at && schedule_next(run->schedule, &task)) {
 		if (nodes_at(&run->nodes, task)->task->kind == TASK_INVALID) {
 			schedule_over(run->schedule, task, false);
-			run->new_failures++;
 			final_task(run, task, RESULT_FAILED, REASON_INVALID, NULL);
+			recover_remember(run, task, false);
 			continue;
 		}
 		start_add(run, task, 0, 0);
@@ -63,23 +63,6 @@ void start_announce(struct run *run)
 	}
 }
 
-/* Unnamed files for streams that outgrow the message; lent for one attempt. */
-static int lend_files(struct run *run, struct job *job)
-{
-	if (run->record.kept)
-		return 0;
-	job->out_fd = record_unnamed_file(&run->record);
-	if (job->out_fd < 0)
-		return -1;
-	job->err_fd = record_unnamed_file(&run->record);
-	if (job->err_fd >= 0)
-		return 0;
-	int error = errno;
-	close(job->out_fd);
-	errno = error;
-	return -1;
-}
-
 static int64_t longest(const struct job *job)
 {
 	return job->timeout_ms > 0 ? job->timeout_ms : 0;
@@ -88,22 +71,22 @@ static int64_t longest(const struct job *job)
 static int fork_one(struct run *run, const struct start *start)
 {
 	struct node *node = nodes_at(&run->nodes, start->task);
+	const struct verdict_retry *advice =
+	    run->phase == PHASE_LADDER ? ladder_advice(&run->ladder, start->task) : NULL;
 	struct result last;
 	bool again = node->attempts > 1;
 	if (again)
 		load_result(&run->record, node, &last);
 	struct job job;
-	launch_job(&run->launch, &job, run->step, node->task, node->attempts, again ? &last : NULL);
+	launch_job(&run->launch, &job, run->step, node->task, node->attempts, again ? &last : NULL,
+	    advice);
 	if (again)
 		result_free(&last);
-	if (lend_files(run, &job) < 0)
+	if (launch_lend(&run->launch, &job) < 0)
 		return -1;
 	if (loop_start(run->loop, &job, start->task, longest(&job)) < 0) {
 		int error = errno;
-		if (job.out_fd >= 0) {
-			close(job.out_fd);
-			close(job.err_fd);
-		}
+		launch_unlend(&job);
 		errno = error;
 		return -1;
 	}

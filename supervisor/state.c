@@ -404,20 +404,45 @@ static void step_finished(struct state *s, struct state_step *step, const cJSON 
 	step->sequential_ms = get_ms(record, "sequential_seconds");
 }
 
+static void add_recovery(struct state_step *step, const char *line)
+{
+	if (step->nrecoveries < STATE_RECOVERIES_MAX)
+		set_text(&step->recoveries[step->nrecoveries], line);
+	step->nrecoveries++;
+}
+
 static void recovery(struct state_step *step, const cJSON *record)
 {
 	const char *text = json_get_string(record, "text");
+	struct buf line = BUF_INIT;
 
 	if (text == NULL)
 		return;
-	if (step->nrecoveries < STATE_RECOVERIES_MAX) {
-		struct buf line = BUF_INIT;
+	buf_addf(&line, "Level %" PRIu64 ": %s", get_count(record, "level"), text);
+	add_recovery(step, buf_str(&line));
+	buf_free(&line);
+}
 
-		buf_addf(&line, "Level %" PRIu64 ": %s", get_count(record, "level"), text);
-		set_text(&step->recoveries[step->nrecoveries], buf_str(&line));
-		buf_free(&line);
-	}
-	step->nrecoveries++;
+/* "Level 2: builtin debugger: related: 2 tasks: exit 3: no such table" */
+static void verdict(struct state_step *step, const cJSON *record)
+{
+	const char *debugger = json_get_string(record, "debugger");
+	const char *error = json_get_string(record, "error");
+	const cJSON *said = json_get(record, "verdict");
+	const char *relation = json_get_string(said, "relation");
+	const char *cause = json_get_string(said, "cause");
+	struct buf line = BUF_INIT;
+
+	if (debugger == NULL)
+		return;
+	buf_addf(&line, "Level %" PRIu64 ": %s debugger: ", get_count(record, "level"), debugger);
+	if (relation != NULL && cause != NULL)
+		buf_addf(&line, "%s: %s", relation, cause);
+	else
+		buf_addf(&line, "no verdict%s%s", error != NULL ? ": " : "",
+		    error != NULL ? error : "");
+	add_recovery(step, buf_str(&line));
+	buf_free(&line);
 }
 
 static void run_started(struct state *s, const cJSON *record)
@@ -486,6 +511,8 @@ static void step_event(struct state *s, const char *event, const char *step_id, 
 		step_finished(s, step_get(s, step_id), record);
 	else if (strcmp(event, "recovery") == 0)
 		recovery(step_get(s, step_id), record);
+	else if (strcmp(event, "verdict") == 0)
+		verdict(step_get(s, step_id), record);
 	else if (strcmp(event, "escalated") == 0)
 		set_text(&step_get(s, step_id)->escalated, json_get_string(record, "reason"));
 }

@@ -13,7 +13,7 @@
 
 #define STATE_TEXT_MAX 200	/* characters kept of a summary, an error, a recovery */
 #define STATE_FILES_MAX 40	/* paths of a step */
-#define STATE_RECOVERIES_MAX 20 /* lines about recovery of a step */
+#define STATE_RECOVERIES_MAX 20 /* lines about verdicts and recovery of a step */
 #define STATE_BUCKETS 256
 
 enum line_phase {

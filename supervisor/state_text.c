@@ -6,65 +6,12 @@
 #include "shared/buf.h"
 #include "shared/exits.h"
 #include "shared/quantity.h"
-#include "shared/text.h"
+#include "supervisor/escalation.h"
+#include "supervisor/markdown.h"
 #include "supervisor/state_data.h"
 
 #define SUMMARY_LINE_MAX 300 /* characters of a step's summaries together */
 #define SAVED_MIN_MS 100     /* less than what a duration shows is nothing */
-
-/* Whether a backslash before it means something in Markdown. At the end our own text follows. */
-static bool escapes(char c)
-{
-	return c == '\0' || strchr("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", c) != NULL;
-}
-
-/*
- * Appends text of a task so that it stays text on its line: what could act on a terminal is
- * escaped first, then what begins code, HTML, links, images or table cells. A backslash of its own
- * must not take the effect of ours away.
- */
-static void add_text(struct buf *out, const char *text)
-{
-	struct buf line = BUF_INIT;
-
-	text_safe_line(&line, text, strlen(text));
-	for (size_t i = 0; i < line.len; i++) {
-		char c = line.data[i];
-
-		if (strchr("`|<[", c) != NULL || (c == '\\' && escapes(line.data[i + 1])))
-			buf_addch(out, '\\');
-		buf_addch(out, c);
-	}
-	buf_free(&line);
-}
-
-/* The same where a list item begins: "#", "-" or "1." would begin something else there. */
-static void add_first_text(struct buf *out, const char *text)
-{
-	size_t digits = strspn(text, "0123456789");
-
-	if (text[0] != '\0' && strchr("#>-+*=~_", text[0]) != NULL) {
-		buf_addch(out, '\\');
-	} else if (digits > 0 && (text[digits] == '.' || text[digits] == ')')) {
-		buf_add(out, text, digits);
-		buf_addch(out, '\\');
-		text += digits;
-	}
-	add_text(out, text);
-}
-
-/* 9,800 */
-static void add_count(struct buf *out, uint64_t n)
-{
-	char digits[24];
-	int len = snprintf(digits, sizeof(digits), "%" PRIu64, n);
-
-	for (int i = 0; i < len; i++) {
-		if (i > 0 && (len - i) % 3 == 0)
-			buf_addch(out, ',');
-		buf_addch(out, digits[i]);
-	}
-}
 
 /* Appends "N WORD", with a comma before it when it is not the first; nothing for 0. */
 static void add_part(struct buf *out, bool *first, uint64_t n, const char *word)
@@ -72,7 +19,7 @@ static void add_part(struct buf *out, bool *first, uint64_t n, const char *word)
 	if (n == 0)
 		return;
 	buf_addstr(out, *first ? "" : ", ");
-	add_count(out, n);
+	markdown_count(out, n);
 	buf_addf(out, " %s", word);
 	*first = false;
 }
@@ -106,9 +53,9 @@ static void add_succeeded(struct buf *out, const struct state_counts *c, uint64_
 		return;
 	}
 	buf_addstr(out, ": ");
-	add_count(out, c->finished[RESULT_SUCCEEDED]);
+	markdown_count(out, c->finished[RESULT_SUCCEEDED]);
 	buf_addstr(out, " of ");
-	add_count(out, all);
+	markdown_count(out, all);
 	buf_addstr(out, " succeeded");
 	if (others || known < all)
 		add_part(out, &first, c->finished[RESULT_FAILED], "failed");
@@ -124,9 +71,9 @@ static void add_going_on(struct buf *out, const struct state_counts *c, uint64_t
 	bool first = false;
 
 	buf_addstr(out, ": ");
-	add_count(out, ended(c));
+	markdown_count(out, ended(c));
 	buf_addstr(out, " of ");
-	add_count(out, all);
+	markdown_count(out, all);
 	buf_addstr(out, " finished");
 	add_part(out, &first, c->running, "running");
 	add_part(out, &first, c->finished[RESULT_FAILED], "failed");
@@ -174,7 +121,7 @@ static void run_status(const struct state *s, struct buf *out)
 	buf_addstr(out, "- **Status**: ");
 	if (s->abandoned || (s->finished && s->signal != NULL)) {
 		buf_addstr(out, "⏹ Interrupted (");
-		add_text(out, s->abandoned ? "ended without saying so" : s->signal);
+		markdown_text(out, s->abandoned ? "ended without saying so" : s->signal);
 		buf_addf(out, "%s%s)", where.len > 0 ? ", " : "", buf_str(&where));
 	} else {
 		buf_addstr(out, s->finished ? outcome_words(s->outcome) : "🔄 Running");
@@ -235,11 +182,11 @@ static void add_failure(struct buf *out, const struct state_line *line)
 		buf_addf(out, " after %" PRIu32 " attempts", line->attempts);
 	if (line->error != NULL) {
 		buf_addstr(out, ": ");
-		add_text(out, line->error);
+		markdown_text(out, line->error);
 	}
 	if (adds_to(line->error, detail)) {
 		buf_addstr(out, ": ");
-		add_text(out, detail);
+		markdown_text(out, detail);
 	}
 }
 
@@ -248,7 +195,7 @@ static void add_with_reason(struct buf *out, const char *words, const char *reas
 	buf_addstr(out, words);
 	if (reason != NULL) {
 		buf_addstr(out, ": ");
-		add_text(out, reason);
+		markdown_text(out, reason);
 	}
 }
 
@@ -257,7 +204,7 @@ static void add_finished(struct buf *out, const struct state_line *line)
 	switch (line->status) {
 	case RESULT_SUCCEEDED:
 		buf_addstr(out, "✅ ");
-		add_text(out, line->summary != NULL ? line->summary : "Done");
+		markdown_text(out, line->summary != NULL ? line->summary : "Done");
 		break;
 	case RESULT_FAILED:
 		add_failure(out, line);
@@ -286,7 +233,7 @@ static void add_unfinished(struct buf *out, const struct state *s, const struct 
 	buf_addstr(out, "⏳ Waiting");
 	if (line->attempts > 0 && line->error != NULL) {
 		buf_addf(out, " (attempt %" PRIu32 ": ", line->attempts);
-		add_text(out, line->error);
+		markdown_text(out, line->error);
 		buf_addch(out, ')');
 	}
 }
@@ -295,12 +242,12 @@ static void add_unfinished(struct buf *out, const struct state *s, const struct 
 static void add_line(struct buf *out, const struct state *s, const struct state_line *line)
 {
 	if (line->agent != NULL) {
-		add_first_text(out, line->agent);
+		markdown_first_text(out, line->agent);
 		buf_addstr(out, " (");
-		add_text(out, line->id);
+		markdown_text(out, line->id);
 		buf_addch(out, ')');
 	} else {
-		add_first_text(out, line->id);
+		markdown_first_text(out, line->id);
 	}
 	buf_addstr(out, " → ");
 	if (line->phase == LINE_FINISHED)
@@ -337,7 +284,7 @@ static void add_others(struct buf *out, const struct state *s, const struct stat
 
 	others(step, &c);
 	buf_addstr(out, "  - … and ");
-	add_count(out, c.total);
+	markdown_count(out, c.total);
 	buf_addstr(out, " more: ");
 	add_part(out, &first, c.finished[RESULT_SUCCEEDED], "succeeded");
 	add_part(out, &first, c.finished[RESULT_FAILED], "failed");
@@ -376,12 +323,12 @@ static void step_recovery(const struct state_step *step, struct buf *out)
 {
 	for (size_t i = 0; i < STATE_RECOVERIES_MAX && step->recoveries[i] != NULL; i++) {
 		buf_addstr(out, "- **Recovery**: ");
-		add_text(out, step->recoveries[i]);
+		markdown_text(out, step->recoveries[i]);
 		buf_addch(out, '\n');
 	}
 	if (step->nrecoveries > STATE_RECOVERIES_MAX) {
 		buf_addstr(out, "- **Recovery**: … and ");
-		add_count(out, step->nrecoveries - STATE_RECOVERIES_MAX);
+		markdown_count(out, step->nrecoveries - STATE_RECOVERIES_MAX);
 		buf_addstr(out, " more\n");
 	}
 }
@@ -418,7 +365,7 @@ static void step_summary(const struct state_step *step, struct buf *out)
 
 		all.data[len] = '\0';
 		buf_addstr(out, "- **Result Summary**: ");
-		add_text(out, all.data);
+		markdown_text(out, all.data);
 		buf_addstr(out, cut ? "…\n" : "\n");
 	}
 	buf_free(&all);
@@ -431,7 +378,7 @@ static void step_files(const struct state_step *step, struct buf *out)
 	buf_addstr(out, "- **Files Identified**: ");
 	for (size_t i = 0; i < step->nfiles; i++) {
 		buf_addstr(out, i > 0 ? ", " : "");
-		add_text(out, step->files[i]);
+		markdown_text(out, step->files[i]);
 	}
 	buf_addstr(out, step->more_files ? ", …\n" : "\n");
 }
@@ -457,8 +404,17 @@ static void add_member(struct buf *out, const char *key, const char *text)
 	if (text == NULL)
 		return;
 	buf_addf(out, "- **%s**: ", key);
-	add_text(out, text);
+	markdown_text(out, text);
 	buf_addch(out, '\n');
+}
+
+static void add_escalated(struct buf *out, const char *reason)
+{
+	if (reason == NULL)
+		return;
+	buf_addstr(out, "- **Escalated**: ");
+	markdown_text(out, reason);
+	buf_addstr(out, "; see " ESCALATION_NAME "\n");
 }
 
 static void step_markdown(const struct state *s, size_t index, struct buf *out)
@@ -473,7 +429,7 @@ static void step_markdown(const struct state *s, size_t index, struct buf *out)
 	const char *title = step->title != NULL ? step->title : step->id;
 	if (strcmp(title, ordinal) != 0) {
 		buf_addstr(out, ": ");
-		add_text(out, title);
+		markdown_text(out, title);
 	}
 	buf_addf(out, " (%s)\n", parallel ? "Parallel" : "Sequential");
 
@@ -481,7 +437,7 @@ static void step_markdown(const struct state *s, size_t index, struct buf *out)
 	step_status(s, step, out);
 	step_tasks(s, step, parallel, out);
 	step_recovery(step, out);
-	add_member(out, "Escalated", step->escalated);
+	add_escalated(out, step->escalated);
 	step_summary(step, out);
 	step_files(step, out);
 	add_member(out, "Merged Result", step->merged);
@@ -492,14 +448,14 @@ void state_markdown(const struct state *s, struct buf *out)
 {
 	buf_addstr(out, "# ");
 	if (s->name != NULL) {
-		add_first_text(out, s->name);
+		markdown_first_text(out, s->name);
 		buf_addstr(out, " · ");
 	}
-	add_text(out, s->run != NULL ? s->run : "?");
+	markdown_text(out, s->run != NULL ? s->run : "?");
 	buf_addch(out, '\n');
 	add_member(out, "Goal", s->goal);
 	run_status(s, out);
-	add_member(out, "Escalated", s->escalated);
+	add_escalated(out, s->escalated);
 	for (size_t i = 0; i < s->nsteps; i++)
 		step_markdown(s, i, out);
 }

@@ -38,9 +38,10 @@ static void call_off_all(struct run *run)
 			nodes_at(&run->nodes, s->v[i].task)->state = NODE_FAILED;
 	}
 	s->count = 0;
-	for (size_t i = 0; i < run->nretryable; i++)
-		call_off(run, run->retryable[i].task);
-	run->nretryable = 0;
+	for (size_t i = 0; i < run->failures.listed && run->phase != PHASE_LADDER; i++) {
+		if (nodes_at(&run->nodes, run->failures.tasks[i])->state == NODE_FAILED)
+			call_off(run, run->failures.tasks[i]);
+	}
 	size_t task;
 	while (schedule_take(run->schedule, &task))
 		call_off(run, task);

@@ -103,6 +103,13 @@ static void print_others(struct run *run)
 		sink_addf(run->err, "  %llu skipped\n", (unsigned long long)c->skipped);
 }
 
+/* What the debugger found, where it said something. */
+static void print_cause(struct run *run)
+{
+	if (run->asking.cause != NULL)
+		sink_addf(run->err, "  cause: %s\n", safe(run->asking.cause));
+}
+
 static void print_commands(struct run *run)
 {
 	if (!run->record.kept)
@@ -114,6 +121,9 @@ static void print_commands(struct run *run)
 		    safe(member(f, "task")));
 		cJSON_Delete(f);
 	}
+	if (run->escalated)
+		sink_addf(run->err, "  what to decide: %s/ESCALATION.md\n",
+		    safe(run->record.dir.path));
 	sink_addf(run->err, "  the whole run:  pollard show %s\n", id);
 	sink_addf(run->err, "  what to repeat: pollard failed %s\n", id);
 }
@@ -139,7 +149,7 @@ int summary_status(const struct run *run)
 	bool stopped = run->stop.stopping && run->stop.reason == REASON_DEADLINE;
 	if (run->trouble != 0)
 		return run->trouble;
-	return (int)outcome_exit(&run->config->require, &run->counts, stopped, false);
+	return (int)outcome_exit(&run->config->require, &run->counts, stopped, run->escalated);
 }
 
 /* In the order of the list: which failed first is chance. */
@@ -168,5 +178,6 @@ void summary_print(struct run *run, int64_t wall_ms)
 	for (size_t i = 0; i < run->nfailed && i < LISTED_MAX; i++)
 		print_failure(run, i);
 	print_others(run);
+	print_cause(run);
 	print_commands(run);
 }

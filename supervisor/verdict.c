@@ -562,10 +562,10 @@ static cJSON *retry_to_json(const struct verdict *v, const char *const *ids)
 cJSON *verdict_to_json(const struct verdict *v, const char *const *ids)
 {
 	cJSON *object = cJSON_CreateObject();
-	json_add_string(object, "relation", relation_text(v->relation));
+	json_add_string(object, "relation", verdict_relation_text(v->relation));
 	json_add_string(object, "cause", v->cause);
 	json_add_item(object, "groups", groups_to_json(v, ids));
-	json_add_string(object, "strategy", strategy_text(v->strategy));
+	json_add_string(object, "strategy", verdict_strategy_text(v->strategy));
 	json_add_item(object, "fix", fix_to_json(&v->fix));
 	json_add_item(object, "retry", retry_to_json(v, ids));
 	json_add_bool(object, "escalate", v->escalate);
@@ -598,12 +598,12 @@ void verdict_free(struct verdict *v)
 	*v = (struct verdict){ 0 };
 }
 
-const char *relation_text(enum verdict_relation relation)
+const char *verdict_relation_text(enum verdict_relation relation)
 {
 	return relations[relation];
 }
 
-const char *strategy_text(enum verdict_strategy strategy)
+const char *verdict_strategy_text(enum verdict_strategy strategy)
 {
 	return strategies[strategy];
 }

@@ -95,7 +95,7 @@ bool verdict_parse(const cJSON *object, const char *const *ids, size_t nids, str
 cJSON *verdict_to_json(const struct verdict *v, const char *const *ids);
 void verdict_free(struct verdict *v);
 
-const char *relation_text(enum verdict_relation relation);
-const char *strategy_text(enum verdict_strategy strategy);
+const char *verdict_relation_text(enum verdict_relation relation);
+const char *verdict_strategy_text(enum verdict_strategy strategy);
 
 #endif

@@ -1,6 +1,5 @@
 #include "workers/answer.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +10,10 @@
 #include "shared/io.h"
 #include "shared/json.h"
 #include "shared/text.h"
+#include "workers/signature.h"
 
 #define HEAD_MAX INLINE_MAX /* of an answer, for its summary and its files */
 #define TAIL_MAX (8 * 1024) /* of an output, for its telling line */
-#define TELLING_LINES 25
-#define LINE_LOOKED_AT 400 /* bytes of a line in which words are searched for */
 #define PATH_LEN_MAX 1024
 #define CANDIDATES_MAX 2000 /* words that are looked for in the file system */
 
@@ -241,131 +239,6 @@ static cJSON *read_structured(const struct job *job, struct result *r,
 	return object;
 }
 
-/* Lines that stand at the end of an error output and tell nothing. */
-static bool is_noise(struct span line)
-{
-	static const char *const beginnings[] = {
-		"at ",
-		"File \"",
-		"Node.js v",
-		"make: *** ",
-		"make[",
-		"gmake",
-		"Traceback (most",
-		"npm ERR! A complete log",
-		"npm error A complete log",
-		"exit status ",
-		"goroutine ",
-		"For more information",
-		"note: ",
-		"^",
-		"~",
-	};
-
-	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
-		size_t len = strlen(beginnings[i]);
-
-		if (line.len >= len && strncmp(line.data, beginnings[i], len) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool has_word(struct span line, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (size_t i = 0; i + len <= line.len; i++)
-		if (strncasecmp(line.data + i, word, len) == 0)
-			return true;
-	return false;
-}
-
-static bool tells_of_failure(struct span line)
-{
-	static const char *const words[] = {
-		"error",
-		"fatal",
-		"fail",
-		"panic",
-		"exception",
-		"cannot",
-		"can't",
-		"could not",
-		"couldn't",
-		"not found",
-		"no such",
-		"denied",
-		"refused",
-		"unable",
-		"invalid",
-		"unknown",
-		"missing",
-		"not permitted",
-		"unreachable",
-		"timed out",
-		"killed",
-		"aborted",
-		"no space left",
-		"out of memory",
-		"not allowed",
-		"must ",
-	};
-
-	if (line.len > LINE_LOOKED_AT)
-		line.len = LINE_LOOKED_AT;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (has_word(line, words[i]))
-			return true;
-	return false;
-}
-
-static bool says_something(struct span line)
-{
-	for (size_t i = 0; i < line.len; i++)
-		if (isalnum((unsigned char)line.data[i]) || (unsigned char)line.data[i] >= 0x80)
-			return true;
-	return false;
-}
-
-/*
- * What a person wants to read after "exit 1: ". The last line is often it (a Python exception, a
- * shell's complaint), but a stack, a `make: ***` or a "see the log" may stand behind it: so the
- * last of the last lines that has a word of failure in it, else the last one that says anything.
- */
-size_t answer_telling_line(const char *text, size_t len, const char **line)
-{
-	struct span plain = { text, 0 }, noise = { text, 0 };
-	const char *end = text + len;
-	unsigned lines = 0;
-
-	while (end > text && lines < TELLING_LINES) {
-		const char *newline = memrchr(text, '\n', (size_t)(end - text));
-		const char *start = newline != NULL ? newline + 1 : text;
-		struct span here = trim(start, (size_t)(end - start));
-
-		end = newline != NULL ? newline : text;
-		if (!says_something(here))
-			continue;
-		lines++;
-		if (is_noise(here)) {
-			if (noise.len == 0)
-				noise = here;
-			continue;
-		}
-		if (tells_of_failure(here)) {
-			*line = here.data;
-			return here.len;
-		}
-		if (plain.len == 0)
-			plain = here;
-	}
-	if (plain.len == 0)
-		plain = noise;
-	*line = plain.data;
-	return plain.len;
-}
-
 static bool summarize(struct result *r, const char *text, size_t len)
 {
 	struct buf summary = BUF_INIT;
@@ -380,14 +253,18 @@ static bool summarize(struct result *r, const char *text, size_t len)
 	return true;
 }
 
+/* What a person wants to read after "exit 1: ": the line that tells most. */
 static bool summarize_telling(struct result *r, const struct stream *s, int file)
 {
-	struct buf hold = BUF_INIT;
+	struct buf hold = BUF_INIT, clean = BUF_INIT;
 	struct span tail = stream_tail(s, file, TAIL_MAX, &hold);
-	const char *line;
-	size_t len = answer_telling_line(tail.data, tail.len, &line);
-	bool found = summarize(r, line, len);
+	struct telling lines[TELLING_MAX];
+	bool found = false;
 
+	signature_clean(&clean, tail.data, tail.len);
+	if (signature_telling_lines(buf_str(&clean), clean.len, lines) > 0)
+		found = summarize(r, lines[0].data, lines[0].len);
+	buf_free(&clean);
 	buf_free(&hold);
 	return found;
 }

@@ -38,8 +38,6 @@ size_t answer_find_object(const char *text, size_t len, const char **object);
  * written.
  */
 void answer_minify(struct buf *out, const char *json, size_t len);
-/* The line of an error output that tells most; its length, 0 when no line says anything. */
-size_t answer_telling_line(const char *text, size_t len, const char **line);
 /* Adds to r the regular files below cwd (NULL: where this process is) that the text names. */
 void answer_find_files(struct result *r, const char *text, size_t len, const char *cwd);
 

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "workers/patterns.h"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SUBJECT_LEN_MAX 120
 #define HINT_MAX_MS (24 * 3600 * INT64_C(1000))
@@ -35,367 +37,6 @@ const char *strategy_text(enum strategy strategy)
 	return texts[strategy];
 }
 
-/* The patterns. */
-
-enum where {
-	IN_ERROR = 1, /* what the worker or an adapter says: about the failure and nothing else */
-	IN_LINE = 2,  /* the telling line of standard error */
-	NEAR = 4,     /* and the lines beside it that tell as much */
-	IN_CODE = 8,  /* although that is a complaint about code */
-};
-
-#define MESSAGE (IN_ERROR | IN_LINE | NEAR)
-#define ANYWHERE (MESSAGE | IN_CODE)
-
-/* What the pattern's words are about, and where it stands. */
-enum about {
-	ABOUT_NOTHING,
-	ABOUT_FILE, /* the quoted word, what stands before ": …", or what stands behind it */
-	ABOUT_HOST,
-};
-
-/*
- * Words that stand in this order in a line; " ... " is anything between, "|" at the end is the end
- * of the phrase. Case does not count, and a word is not found inside another. "#429" is that status
- * of HTTP, not any number 429. The first pattern that fits decides.
- */
-struct pattern {
-	enum failure_class class;
-	unsigned where;
-	const char *words;
-	enum about about;
-	const char *says; /* the cause; NULL: the line itself is shown */
-};
-
-static const char not_found[] = "'{}': command not found";
-static const char no_file[] = "'{}': no such file or directory";
-static const char not_executable[] = "'{}': not executable";
-static const char no_module[] = "a module is missing: {}";
-static const char held[] = "cannot take the lock {}: another process holds it";
-static const char held_by_git[] = "cannot take the lock {}: another git process is at work";
-static const char in_use[] = "the address {} is in use";
-static const char no_space[] = "no space left on device (writing {})";
-static const char over_quota[] = "disk quota exceeded (writing {})";
-static const char refused[] = "connection refused by {}";
-static const char unresolved[] = "the host {} cannot be found";
-static const char unreachable[] = "no connection to {}";
-static const char broken[] = "the connection to {} was broken";
-
-static const struct pattern patterns[] = {
-	/* Before permissions: these say the same words. */
-	{ CLASS_AUTH, MESSAGE, "permission denied (publickey", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "permission denied (password", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "permission denied, please try again", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "permission to ... denied to", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "permission_denied: ... api key", ABOUT_NOTHING, NULL },
-	{ CLASS_PERMISSION, MESSAGE, "are you root?", ABOUT_NOTHING, NULL },
-
-	{ CLASS_DISK_FULL, ANYWHERE, "no space left on device", ABOUT_FILE, no_space },
-	{ CLASS_DISK_FULL, MESSAGE, "ENOSPC", ABOUT_FILE, no_space },
-	{ CLASS_DISK_FULL, ANYWHERE, "disk quota exceeded", ABOUT_FILE, over_quota },
-	{ CLASS_DISK_FULL, MESSAGE, "EDQUOT", ABOUT_FILE, over_quota },
-	{ CLASS_DISK_FULL, MESSAGE, "database or disk is full", ABOUT_NOTHING, "the disk is full" },
-	{ CLASS_DISK_FULL, MESSAGE, "don't have enough free space", ABOUT_FILE, NULL },
-	{ CLASS_DISK_FULL, MESSAGE, "not enough space on", ABOUT_NOTHING, NULL },
-	{ CLASS_DISK_FULL, MESSAGE, "wrote only ... of ... bytes", ABOUT_NOTHING, NULL },
-	{ CLASS_DISK_FULL, MESSAGE, "disk full", ABOUT_NOTHING, NULL },
-	{ CLASS_READ_ONLY, ANYWHERE, "read-only file system", ABOUT_FILE,
-	    "read-only file system: {}" },
-	{ CLASS_READ_ONLY, MESSAGE, "EROFS", ABOUT_FILE, "read-only file system: {}" },
-	{ CLASS_READ_ONLY, MESSAGE, "attempt to write a readonly database", ABOUT_NOTHING,
-	    "the database is read-only" },
-	{ CLASS_READ_ONLY, MESSAGE, "cannot execute ... in a read-only transaction", ABOUT_NOTHING,
-	    NULL },
-
-	/* Before permissions: a lock can be refused with EACCES or EAGAIN. */
-	{ CLASS_CONTENTION, MESSAGE, ".lock ... : file exists", ABOUT_FILE, held_by_git },
-	{ CLASS_CONTENTION, MESSAGE, "could not lock ... file exists", ABOUT_FILE, held },
-	{ CLASS_CONTENTION, MESSAGE, "another git process seems to be running", ABOUT_NOTHING,
-	    "another git process is at work in the repository" },
-	{ CLASS_CONTENTION, ANYWHERE, "unable to lock ... : is at ... but expected", ABOUT_NOTHING,
-	    NULL },
-	{ CLASS_CONTENTION, ANYWHERE, "cannot lock ref ... but expected", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "could not get lock ... held by", ABOUT_FILE, held },
-	{ CLASS_CONTENTION, MESSAGE, "could not get lock ... resource temporarily unavailable",
-	    ABOUT_FILE, held },
-	{ CLASS_CONTENTION, MESSAGE, "unable to acquire the dpkg", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "is locked by another process", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "is locked by another", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "index is locked", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "in use by another", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "lock is held by", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "lock held by", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "waiting for file lock on", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "waiting for another ... lock", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "waiting for lock", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "timeout waiting to lock", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "holds the ... lock", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "currently holding the ... lock", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "failed to acquire ... lock", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "error acquiring the state lock", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "could not acquire ... lock", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "cannot acquire ... lock", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "failed to get lock", ABOUT_FILE, held },
-	{ CLASS_CONTENTION, MESSAGE, "failed to get the lock", ABOUT_FILE, held },
-	{ CLASS_CONTENTION, MESSAGE, "could not obtain lock on", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "unable to lock ... already", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "unable to obtain lock", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "lock wait timeout exceeded", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "lock timeout", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "canceling statement due to lock timeout", ABOUT_NOTHING,
-	    NULL },
-	{ CLASS_CONTENTION, MESSAGE, "deadlock detected", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "deadlock found when trying", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "could not serialize access", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "too many clients already", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "database is locked", ABOUT_NOTHING, "the database is locked" },
-	{ CLASS_CONTENTION, MESSAGE, "database table is locked", ABOUT_NOTHING,
-	    "the database is locked" },
-	{ CLASS_CONTENTION, MESSAGE, "database schema is locked", ABOUT_NOTHING,
-	    "the database is locked" },
-	{ CLASS_CONTENTION, MESSAGE, "SQLITE_BUSY", ABOUT_NOTHING, "the database is locked" },
-	{ CLASS_CONTENTION, MESSAGE, "address already in use", ABOUT_HOST, in_use },
-	{ CLASS_CONTENTION, MESSAGE, "EADDRINUSE", ABOUT_HOST, in_use },
-	{ CLASS_CONTENTION, MESSAGE, "port is already allocated", ABOUT_HOST, in_use },
-	{ CLASS_CONTENTION, MESSAGE, "port ... is already in use", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, MESSAGE, "port ... is in use", ABOUT_NOTHING, NULL },
-	{ CLASS_CONTENTION, ANYWHERE, "text file busy", ABOUT_FILE,
-	    "{} is being executed (text file busy)" },
-	{ CLASS_CONTENTION, MESSAGE, "ETXTBSY", ABOUT_FILE,
-	    "{} is being executed (text file busy)" },
-	{ CLASS_CONTENTION, MESSAGE, "resource busy or locked", ABOUT_FILE,
-	    "{} is in use by another process" },
-	{ CLASS_CONTENTION, MESSAGE, "is being used by another process", ABOUT_FILE,
-	    "{} is in use by another process" },
-
-	/* A program that cannot be started stops all, whatever it says of permissions. */
-	{ CLASS_MISSING, MESSAGE, "command not found", ABOUT_FILE, not_found },
-	{ CLASS_MISSING, MESSAGE, "sh: ... : not found", ABOUT_FILE, not_found },
-	{ CLASS_MISSING, MESSAGE, "executable file not found", ABOUT_FILE, not_found },
-	{ CLASS_MISSING, MESSAGE, "env: ... no such file or directory", ABOUT_FILE, not_found },
-	{ CLASS_MISSING, MESSAGE, "make: ... : no such file or directory", ABOUT_FILE, not_found },
-	{ CLASS_MISSING, MESSAGE, "spawn ... ENOENT", ABOUT_FILE, not_found },
-	{ CLASS_MISSING, MESSAGE, "bad interpreter", ABOUT_FILE,
-	    "the interpreter of '{}' does not exist" },
-	{ CLASS_MISSING, MESSAGE, "exec format error", ABOUT_FILE, not_executable },
-	{ CLASS_MISSING, MESSAGE, "cannot execute", ABOUT_FILE, not_executable },
-	{ CLASS_MISSING, MESSAGE, "can't cd to", ABOUT_FILE, "cannot enter the directory '{}'" },
-	{ CLASS_MISSING, MESSAGE, "cd: ... no such file or directory", ABOUT_FILE,
-	    "cannot enter the directory '{}'" },
-	{ CLASS_MISSING, MESSAGE, "error while loading shared libraries", ABOUT_NOTHING, NULL },
-	{ CLASS_MISSING, ANYWHERE, "no module named", ABOUT_FILE, no_module },
-	{ CLASS_MISSING, ANYWHERE, "cannot find module", ABOUT_FILE, no_module },
-	{ CLASS_MISSING, ANYWHERE, "cannot find package", ABOUT_FILE, no_module },
-	{ CLASS_MISSING, ANYWHERE, "can't locate ... in @INC", ABOUT_NOTHING, NULL },
-	{ CLASS_MISSING, ANYWHERE, "could not find or load main class", ABOUT_FILE, NULL },
-	{ CLASS_MISSING, MESSAGE, "could not find ... in ... or any parent directory", ABOUT_NOTHING,
-	    NULL },
-	{ CLASS_MISSING, MESSAGE, "missing script:", ABOUT_NOTHING, NULL },
-	{ CLASS_MISSING, MESSAGE, "no rule to make target", ABOUT_FILE, NULL },
-	{ CLASS_MISSING, MESSAGE, "no targets specified and no makefile found", ABOUT_NOTHING, NULL },
-	{ CLASS_MISSING, MESSAGE, "not a git repository", ABOUT_NOTHING, NULL },
-	{ CLASS_MISSING, MESSAGE, "not a docker command", ABOUT_NOTHING, NULL },
-	{ CLASS_MISSING, MESSAGE, "file not found: ", ABOUT_NOTHING, NULL },
-	{ CLASS_MISSING, MESSAGE, "identity file ... not accessible", ABOUT_NOTHING, NULL },
-
-	/* Lines that name a host: before the file patterns, which are more general. */
-	{ CLASS_NETWORK, MESSAGE, "connection refused", ABOUT_HOST, refused },
-	{ CLASS_NETWORK, MESSAGE, "ECONNREFUSED", ABOUT_HOST, refused },
-	{ CLASS_NETWORK, MESSAGE, "connection reset", ABOUT_HOST, broken },
-	{ CLASS_NETWORK, MESSAGE, "ECONNRESET", ABOUT_HOST, broken },
-	{ CLASS_NETWORK, MESSAGE, "socket hang up", ABOUT_HOST, broken },
-	{ CLASS_NETWORK, MESSAGE, "stream disconnected", ABOUT_HOST, broken },
-	{ CLASS_NETWORK, MESSAGE, "connection closed by", ABOUT_HOST, broken },
-	{ CLASS_NETWORK, MESSAGE, "connection aborted", ABOUT_HOST, broken },
-	{ CLASS_NETWORK, MESSAGE, "remote end closed connection", ABOUT_HOST, broken },
-	{ CLASS_NETWORK, MESSAGE, "server closed the connection unexpectedly", ABOUT_HOST, broken },
-	{ CLASS_NETWORK, MESSAGE, "empty reply from server", ABOUT_HOST, broken },
-	{ CLASS_NETWORK, MESSAGE, "connection was forcibly closed", ABOUT_HOST, broken },
-	{ CLASS_NETWORK, MESSAGE, "the remote end hung up unexpectedly", ABOUT_HOST, broken },
-	{ CLASS_NETWORK, MESSAGE, "could not resolve host", ABOUT_HOST, unresolved },
-	{ CLASS_NETWORK, MESSAGE, "could not resolve hostname", ABOUT_HOST, unresolved },
-	{ CLASS_NETWORK, MESSAGE, "unable to resolve host", ABOUT_HOST, unresolved },
-	{ CLASS_NETWORK, MESSAGE, "name or service not known", ABOUT_HOST, unresolved },
-	{ CLASS_NETWORK, MESSAGE, "failure in name resolution", ABOUT_HOST, unresolved },
-	{ CLASS_NETWORK, MESSAGE, "temporary failure resolving", ABOUT_HOST, unresolved },
-	{ CLASS_NETWORK, MESSAGE, "nodename nor servname provided", ABOUT_HOST, unresolved },
-	{ CLASS_NETWORK, MESSAGE, "could not translate host name", ABOUT_HOST, unresolved },
-	{ CLASS_NETWORK, MESSAGE, "no such host", ABOUT_HOST, unresolved },
-	{ CLASS_NETWORK, MESSAGE, "ENOTFOUND", ABOUT_HOST, unresolved },
-	{ CLASS_NETWORK, MESSAGE, "EAI_AGAIN", ABOUT_HOST, unresolved },
-	{ CLASS_NETWORK, MESSAGE, "UnknownHostException", ABOUT_HOST, unresolved },
-	{ CLASS_NETWORK, MESSAGE, "no route to host", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "EHOSTUNREACH", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "network is unreachable", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "ENETUNREACH", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "connection timed out", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "connect timed out", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "operation timed out", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "ETIMEDOUT", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "i/o timeout", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "TLS handshake timeout", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "ConnectTimeoutError", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "ConnectTimeout:", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "ReadTimeout:", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "ReadTimeoutError", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "failed to connect to", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "connection to server ... failed", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "could not connect to server", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "couldn't connect to server", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "cannot connect to the docker daemon", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "TypeError: fetch failed", ABOUT_HOST, unreachable },
-	{ CLASS_NETWORK, MESSAGE, "idle timeout waiting for", ABOUT_HOST, unreachable },
-
-	/* A service: what it says of its limits and of those who ask. */
-	{ CLASS_QUOTA, MESSAGE, "insufficient_quota", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "exceeded your current quota", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "exhausted your ... quota", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "exhausted your capacity", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "usage limit reached", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "hit your usage limit", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "hit your limit", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "hit your ... limit ... resets", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "limit reached ... resets", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "usage_limit_reached", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "usageLimitExceeded", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "daily ... limit reached", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "quota exceeded for quota metric ... per day", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "reached your ... quota", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "credit balance is too low", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "requires more credits", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "insufficient credits", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "insufficient balance", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "billing hard limit", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "billing_hard_limit_reached", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "spending limit", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, MESSAGE, "#402", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, IN_ERROR, "quota exceeded", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, IN_ERROR, "quota reached", ABOUT_NOTHING, NULL },
-	{ CLASS_QUOTA, IN_ERROR, "usage limit", ABOUT_NOTHING, NULL },
-
-	{ CLASS_RATE_LIMIT, MESSAGE, "too many requests", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "toomanyrequests:", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "#429", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "#529", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "#503", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "code E429", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "503 service unavailable", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "RateLimitError:", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "rate_limit_error", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "rate_limit_exceeded", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "rate limit exceeded", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "rate limit reached", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "rate limit hit", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "rate limited", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "exceeded ... rate limit", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "reached ... rate limit", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "hit ... rate limit", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "exceeded a secondary rate limit", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "ThrottlingException", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "Rate exceeded", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "slow down ... requests", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "RESOURCE_EXHAUSTED", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "resource exhausted", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "resource has been exhausted", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "quota exceeded for quota metric", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "overloaded_error", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "model is overloaded", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "is currently overloaded", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "experiencing high demand", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, MESSAGE, "temporarily limiting requests", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, IN_ERROR, "rate limit", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, IN_ERROR, "overloaded", ABOUT_NOTHING, NULL },
-	{ CLASS_RATE_LIMIT, IN_ERROR, "high demand", ABOUT_NOTHING, NULL },
-
-	{ CLASS_AUTH, MESSAGE, "#401", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "code E401", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "ENEEDAUTH", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "401 unauthorized|", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "authentication_error", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "AuthenticationError:", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "authentication failed", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "password authentication failed", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "authentication required", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "authentication method that", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "no password supplied", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "no pg_hba.conf entry", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "could not read username for", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "could not read password for", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "host key verification failed", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "invalid ... api key", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "incorrect api key", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "api key not valid", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "invalid_api_key", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "no api key", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "api key ... not set", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "missing api key", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "must specify ... api_key", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "set an auth method", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "no auth credentials", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "oauth token ... expired", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "token ... has expired", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "token has been invalidated", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "refresh token ... already used", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "please run /login", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "not logged in", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "bad credentials", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "unable to locate credentials", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "could not load ... credentials", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "no basic auth credentials", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "ExpiredToken", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "InvalidClientTokenId", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "requested access to the resource is denied", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "http basic: access denied", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "access denied for user", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "incorrect or missing password", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "run gh auth login", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "#403", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, MESSAGE, "403 forbidden|", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, IN_ERROR, "unauthorized", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, IN_ERROR, "oauth", ABOUT_NOTHING, NULL },
-	{ CLASS_AUTH, IN_ERROR, "api key", ABOUT_NOTHING, NULL },
-
-	{ CLASS_MEMORY, ANYWHERE, "heap out of memory", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, ANYWHERE, "out of memory", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, ANYWHERE, "OutOfMemoryError", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, MESSAGE, "std::bad_alloc", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, ANYWHERE, "cannot allocate memory", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, MESSAGE, "can't allocate", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, MESSAGE, "unable to allocate", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, MESSAGE, "memory allocation of ... failed", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, MESSAGE, "failed to allocate ... bytes", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, MESSAGE, "virtual memory exhausted", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, ANYWHERE, "memory exhausted", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, MESSAGE, "could not reserve enough space", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, MESSAGE, "os::commit_memory ... failed", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, MESSAGE, "insufficient memory for the java runtime", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, MESSAGE, "ENOMEM", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, MESSAGE, "MemoryError", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, MESSAGE, "signal: killed", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, MESSAGE, "signal: 9, SIGKILL", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, MESSAGE, "killed signal terminated program", ABOUT_NOTHING, NULL },
-	{ CLASS_MEMORY, IN_ERROR, "killed by SIGKILL", ABOUT_NOTHING, NULL },
-
-	{ CLASS_PERMISSION, ANYWHERE, "permission denied", ABOUT_FILE, "permission denied: {}" },
-	{ CLASS_PERMISSION, MESSAGE, "EACCES", ABOUT_FILE, "permission denied: {}" },
-	{ CLASS_PERMISSION, MESSAGE, "operation not permitted", ABOUT_FILE,
-	    "operation not permitted: {}" },
-	{ CLASS_PERMISSION, MESSAGE, "EPERM", ABOUT_FILE, "operation not permitted: {}" },
-	{ CLASS_PERMISSION, MESSAGE, "AccessDeniedException:", ABOUT_FILE, "permission denied: {}" },
-	{ CLASS_PERMISSION, MESSAGE, "must be superuser", ABOUT_NOTHING, NULL },
-	{ CLASS_PERMISSION, MESSAGE, "insufficient permission for adding an object", ABOUT_FILE,
-	    "permission denied: {}" },
-	{ CLASS_PERMISSION, MESSAGE, "detected dubious ownership", ABOUT_NOTHING, NULL },
-
-	{ CLASS_MISSING, ANYWHERE, "no such file or directory", ABOUT_FILE, no_file },
-	{ CLASS_MISSING, ANYWHERE, "ENOENT", ABOUT_FILE, no_file },
-	{ CLASS_MISSING, MESSAGE, "NoSuchFileException:", ABOUT_FILE, no_file },
-	{ CLASS_MISSING, MESSAGE, "unable to open database file", ABOUT_FILE, NULL },
-	{ CLASS_MISSING, ANYWHERE, "error: file not found", ABOUT_FILE, NULL },
-	{ CLASS_MISSING, ANYWHERE, "fatal error: ... file not found", ABOUT_FILE, no_file },
-	{ CLASS_MISSING, MESSAGE, "unable to access jarfile", ABOUT_FILE, no_file },
-};
-
 /* Finding them. */
 
 static bool is_word_byte(char c)
@@ -420,8 +61,8 @@ static bool ends_in(const char *line, const char *end, const char *word)
 static bool status_before(const char *line, const char *number, bool *weak)
 {
 	static const char *const words[] = { "http", "https", "status", "statuscode", "status_code",
-		"code", "http_status", "httpstatus", "http_code", "error_status", "api_error_status",
-		"failed with", "error code", "responded with", "response" };
+		"code", "http_status", "httpstatus", "http_code", "error_status",
+		"api_error_status", "failed with", "error code", "responded with", "response" };
 	const char *end = number;
 
 	*weak = false;
@@ -448,7 +89,7 @@ static bool phrase_behind(const char *rest, const char *end)
 		"provider", "{", "resource" };
 
 	if (rest == end || !is_blank(*rest))
-		return rest == end || !isalnum((unsigned char)*rest);
+		return rest == end || strchr(".,;:)]}|", *rest) != NULL;
 	while (rest < end && is_blank(*rest))
 		rest++;
 	if (rest == end || strchr("{([\"'-|", *rest) != NULL)
@@ -467,7 +108,8 @@ static const char *find_status(const char *line, size_t len, const char *number)
 	while ((at = signature_find(at, (size_t)(end - at), number)) != NULL) {
 		const char *rest = at + strlen(number);
 
-		if (at > line && status_before(line, at, &weak) && (!weak || phrase_behind(rest, end)))
+		if (at > line && status_before(line, at, &weak) &&
+		    (!weak || phrase_behind(rest, end)))
 			return at;
 		at = rest;
 	}
@@ -484,7 +126,8 @@ static bool ends_phrase(const char *at, const char *end)
 
 /* Where a pattern was found. */
 struct match {
-	const char *from;
+	const char *begin; /* of the first words */
+	const char *from;  /* of the last words, which the subject stands beside */
 	const char *to;
 };
 
@@ -493,9 +136,9 @@ static bool match_words(const char *line, size_t len, const char *words, struct 
 	const char *at = line, *end = line + len;
 	char part[64];
 
-	m->from = NULL;
+	m->begin = NULL;
 	if (words[0] == '#') {
-		m->from = find_status(line, len, words + 1);
+		m->begin = m->from = find_status(line, len, words + 1);
 		m->to = m->from != NULL ? m->from + strlen(words + 1) : NULL;
 		return m->from != NULL;
 	}
@@ -509,7 +152,8 @@ static bool match_words(const char *line, size_t len, const char *words, struct 
 		found = signature_find(at, (size_t)(end - at), part);
 		if (found == NULL)
 			return false;
-		/* What the subject is beside: the last words, for they are the message. */
+		if (m->begin == NULL)
+			m->begin = found;
 		m->from = found;
 		at = found + n;
 		m->to = at;
@@ -528,7 +172,8 @@ static bool is_said_of_others(const char *line, size_t len)
 {
 	static const char *const words[] = { "test", "tests", "spec", "review", "should", "handler",
 		"middleware", "function", "handles", "handling", "implement", "refactor", "TODO",
-		"README", "FAIL", "PASS", "mutants", "endpoint", "returns", "tested", "passed" };
+		"README", "FAIL", "PASS", "not ok", "mutants", "endpoint", "returns", "tested",
+		"passed", "merge", "commit", "could not apply", "revision", "snapshot", "fixture" };
 
 	for (size_t i = 0; i < COUNT(words); i++)
 		if (signature_find(line, len, words[i]) != NULL)
@@ -541,26 +186,57 @@ static bool is_about_services(enum failure_class class)
 	return class == CLASS_AUTH || class == CLASS_QUOTA || class == CLASS_RATE_LIMIT;
 }
 
+/*
+ * Whether the place is inside a quotation: "the message 'rate limit exceeded'". Strings of JSON
+ * and arguments are none.
+ */
+static bool is_quoted(const char *line, const char *at)
+{
+	const char *open = NULL;
+	char quote = '\0';
+
+	for (const char *c = line; c < at; c++) {
+		if (*c != '"' && *c != '\'' && *c != '`')
+			continue;
+		if (quote == '\0' && (c == line || !is_word_byte(c[-1]))) {
+			quote = *c;
+			open = c;
+		} else if (quote == *c && !is_word_byte(c[1])) {
+			quote = '\0';
+		}
+	}
+	if (quote == '\0')
+		return false;
+	while (open > line && strchr(" \\", open[-1]) != NULL)
+		open--;
+	return open > line && strchr(":=({[,", open[-1]) == NULL;
+}
+
 /* What ran out of time waits, or was slow: only these are known to make it so. */
 static bool can_be_waited_for(enum failure_class class)
 {
 	return class == CLASS_RATE_LIMIT || class == CLASS_CONTENTION || class == CLASS_NETWORK;
 }
 
-static const struct pattern *find_pattern(const char *line, size_t len, unsigned where,
-    bool timed_out, struct match *m)
+static const struct pattern *find_pattern(const struct telling *at, unsigned where, bool timed_out,
+    struct match *m)
 {
+	const char *line = at->data;
+	size_t len = at->len;
 	bool code = where != IN_ERROR && signature_is_about_code(line, len);
-	bool others = where != IN_ERROR && is_said_of_others(line, len);
+	bool others =
+	    (where == NEAR && !at->message) || (where != IN_ERROR && is_said_of_others(line, len));
 
-	for (size_t i = 0; i < COUNT(patterns); i++) {
+	for (size_t i = 0; i < npatterns; i++) {
 		const struct pattern *p = &patterns[i];
 
 		if ((p->where & where) == 0 || (code && (p->where & IN_CODE) == 0) ||
 		    (others && is_about_services(p->class)) ||
 		    (timed_out && !can_be_waited_for(p->class)))
 			continue;
-		if (match_words(line, len, p->words, m))
+		if (!match_words(line, len, p->words, m))
+			continue;
+		if (where == IN_ERROR || !is_about_services(p->class) || !is_quoted(line, m->begin))
 			return p;
 	}
 	return NULL;
@@ -580,28 +256,61 @@ static bool take(struct buf *out, const char *from, const char *to)
 	return true;
 }
 
-/* The first quoted word between the two, in '…', "…", `…' or typographic quotes. */
-static bool take_quoted(struct buf *out, const char *from, const char *to)
+/* Where a word in '…', "…", `…' or typographic quotes ends that begins here; or NULL. */
+static const char *quotation(const char *at, const char *to, size_t *mark)
 {
-	for (const char *at = from; at < to; at++) {
-		char close = *at == '`' ? '\'' : *at;
-		const char *end;
+	char close = *at == '`' ? '\'' : *at;
+	const char *end;
 
-		if (to - at > 3 && memcmp(at, "\xe2\x80\x98", 3) == 0) {
-			end = memmem(at, (size_t)(to - at), "\xe2\x80\x99", 3);
-			if (end != NULL)
-				return take(out, at + 3, end);
-			continue;
-		}
-		if ((*at != '\'' && *at != '"' && *at != '`') || (at > from && is_word_byte(at[-1])))
-			continue;
-		end = memchr(at + 1, close, (size_t)(to - at - 1));
-		if (end == NULL && *at == '`')
-			end = memchr(at + 1, '`', (size_t)(to - at - 1));
-		if (end != NULL && end > at + 1)
-			return take(out, at + 1, end);
+	*mark = 1;
+	if (to - at > 3 && memcmp(at, "\xe2\x80\x98", 3) == 0) {
+		*mark = 3;
+		return memmem(at, (size_t)(to - at), "\xe2\x80\x99", 3);
 	}
-	return false;
+	if (*at != '\'' && *at != '"' && *at != '`')
+		return NULL;
+	end = memchr(at + 1, close, (size_t)(to - at - 1));
+	if (end == NULL && *at == '`')
+		end = memchr(at + 1, '`', (size_t)(to - at - 1));
+	return end;
+}
+
+/* The first or the last quoted word between the two. */
+static bool take_quoted(struct buf *out, const char *from, const char *to, bool last)
+{
+	const char *word = NULL, *word_end = NULL, *end;
+	size_t mark;
+
+	for (const char *at = from; at < to; at++) {
+		if (at > from && is_word_byte(at[-1]))
+			continue;
+		end = quotation(at, to, &mark);
+		if (end == NULL || end <= at + mark)
+			continue;
+		word = at + mark;
+		word_end = end;
+		if (!last)
+			break;
+		at = end + mark - 1;
+	}
+	return word != NULL && take(out, word, word_end);
+}
+
+/* Words that stand where a name could stand. */
+static bool is_no_name(const char *word, size_t len)
+{
+	static const char *const words[] = { "spawn", "listen", "open", "write", "read", "error",
+		"fatal", "line", "failed", "warning" };
+
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (strlen(words[i]) == len && strncasecmp(word, words[i], len) == 0)
+			return true;
+	if (len < 4 || word[0] != 'E')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isupper((unsigned char)word[i]))
+			return false;
+	return true;
 }
 
 /* What stands between ": " and the words that were found: "sh: 1: node: not found". */
@@ -625,6 +334,9 @@ static bool take_before(struct buf *out, const char *line, const char *found)
 			return false;
 		start = space + 1;
 	}
+	/* What the line begins with is the program that says it. */
+	if (start == line || is_no_name(start, (size_t)(end - start)))
+		return false;
 	return !(end > start && isdigit((unsigned char)*start) && end - start < 4) &&
 	    take(out, start, end);
 }
@@ -638,10 +350,11 @@ static bool take_word(struct buf *out, const char *from, const char *to)
 			return take(out, from, end);
 }
 
-static bool take_path(struct buf *out, const char *from, const char *to)
+/* A path, but not that of the program that says it. */
+static bool take_path(struct buf *out, const char *line, const char *from, const char *to)
 {
 	for (const char *at = from; at < to; at++)
-		if (*at == '/' && (at == from || strchr(" '\"`(:", at[-1]) != NULL))
+		if (*at == '/' && at > line && at[1] != '/' && strchr(" '\"`(:", at[-1]) != NULL)
 			return take_word(out, at, to);
 	return false;
 }
@@ -650,15 +363,32 @@ static void find_file(struct buf *out, const char *line, size_t len, const struc
 {
 	const char *end = line + len;
 
-	if (take_quoted(out, m->to, end) || take_quoted(out, line, m->from) ||
+	if (take_quoted(out, m->to, end, false) || take_quoted(out, line, m->from, true) ||
 	    take_before(out, line, m->from))
 		return;
 	if (m->to < end && *m->to == ':' && take_word(out, m->to, end))
 		return;
-	if (take_path(out, m->to, end) || take_path(out, line, m->from))
+	if (!take_path(out, line, m->to, end))
+		take_path(out, line, line, m->from);
+}
+
+static void find_next(struct buf *out, const char *end, const struct match *m)
+{
+	const char *at = m->to;
+
+	while (at < end && strchr(" :", *at) != NULL)
+		at++;
+	if (at < end && (*at == '\'' || *at == '"') && take_quoted(out, at, end, false))
 		return;
-	if (m->to < end && *m->to == ' ')
-		take_word(out, m->to, end);
+	take_word(out, at, end);
+}
+
+static void find_between(struct buf *out, const struct match *m)
+{
+	const char *blank = memchr(m->begin, ' ', (size_t)(m->from - m->begin));
+
+	if (blank != NULL)
+		take(out, blank, m->from);
 }
 
 /* A port that is told apart from its host: "host 127.0.0.1 port 22". */
@@ -688,53 +418,107 @@ static bool is_host_byte(char c)
 	return isalnum((unsigned char)c) || c == '.' || c == '-' || c == '_' || c == ':';
 }
 
-/* Whether the word can be the name or address of a host: it has a dot, and no file ends so. */
-static bool looks_like_host(const char *word, size_t len)
+static bool is_address(const char *word, size_t len)
 {
-	const char *colon = memchr(word, ':', len);
-	const char *dot = memrchr(word, '.', colon != NULL ? (size_t)(colon - word) : len);
-	size_t digits = 0;
+	size_t dots = 0, i;
 
 	if (len >= 3 && strncmp(word, "::1", 3) == 0)
 		return true;
 	if (len >= 10 && strncmp(word, "localhost:", 10) == 0)
 		return true;
-	if (dot == NULL || dot == word || word + len - dot < 2)
-		return false;
-	for (const char *at = word; at < word + len; at++)
-		digits += isdigit((unsigned char)*at) ? 1 : 0;
-	if (digits >= 4 && isdigit((unsigned char)dot[1]))
-		return true;
-	for (size_t i = 0; i < len && word + i < dot; i++)
-		if (isupper((unsigned char)word[i]))
-			return false;
-	return word + len - dot > 2 && islower((unsigned char)dot[1]) &&
-	    isalpha((unsigned char)word[0]);
+	for (i = 0; i < len && (isdigit((unsigned char)word[i]) || word[i] == '.'); i++)
+		dots += word[i] == '.' ? 1 : 0;
+	return dots == 3 && i >= 7 && (i == len || word[i] == ':');
 }
 
+static bool ends_with(const char *word, size_t len, const char *ending)
+{
+	size_t n = strlen(ending);
+
+	return len > n && strncasecmp(word + len - n, ending, n) == 0;
+}
+
+/* Whether the word can be the name of a host: it has a dot, and no file or exception ends so. */
+static bool is_host_name(const char *word, size_t len)
+{
+	static const char *const endings[] = { ".py", ".js", ".mjs", ".ts", ".go", ".rs", ".rb",
+		".c", ".cc", ".h", ".java", ".json", ".lock", ".sock", ".txt", ".md", ".php",
+		"error", "exception", ".html", ".yml", ".yaml", ".xml", ".toml", ".log" };
+	const char *colon = memchr(word, ':', len);
+	size_t head = colon != NULL ? (size_t)(colon - word) : len;
+	const char *dot = memrchr(word, '.', head);
+
+	if (dot == NULL || dot == word || (size_t)(word + head - dot) < 3 ||
+	    !isalpha((unsigned char)word[0]) || !islower((unsigned char)dot[1]))
+		return false;
+	for (size_t i = 0; i < COUNT(endings); i++)
+		if (ends_with(word, head, endings[i]))
+			return false;
+	return true;
+}
+
+/* The name behind a word that announces one. */
 static bool take_host_after(struct buf *out, const char *line, const char *end)
 {
-	static const char *const words[] = { "host:", "host", "hostname", "host name", "server at",
-		"ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "lookup", "resolving", "UnknownHostException:",
-		"connect to", "closed by", "host=", "address:", "connecting to" };
+	static const char *const words[] = { "host name", "host address",
+		"host:", "hostname:", "hostname", "host", "ENOTFOUND", "EAI_AGAIN",
+		"UnknownHostException:", "server at", "connect to", "ECONNREFUSED", "lookup",
+		"resolving" };
+	static const size_t sure = 9; /* of those; behind the others stand other words too */
 
 	for (size_t i = 0; i < COUNT(words); i++) {
 		const char *at = signature_find(line, (size_t)(end - line), words[i]), *stop;
+		size_t len;
 
 		if (at == NULL)
 			continue;
 		at += strlen(words[i]);
-		while (at < end && strchr(" :\"'([", *at) != NULL)
+		while (at < end && (strchr(" :\"'([=", *at) != NULL || (unsigned char)*at >= 0x80))
 			at++;
 		for (stop = at; stop < end && is_host_byte(*stop); stop++)
 			;
-		if (stop - at < 2 || signature_find(at, (size_t)(stop - at), "port") == at)
+		len = (size_t)(stop - at);
+		if (len > 0 && stop[-1] == '.')
+			len--;
+		if (len < 2 || (i >= sure && memchr(at, '.', len) == NULL && !is_address(at, len)))
 			continue;
-		if (strchr(words[i], '=') == NULL && memchr(at, '.', (size_t)(stop - at)) == NULL &&
-		    memchr(at, ':', (size_t)(stop - at)) == NULL && i >= 8)
+		/* "to host by port": words, not names. */
+		if (memchr(at, '.', len) == NULL && len < 4)
 			continue;
-		/* "to host by", "host is": words, not names. */
-		if (stop - at <= 3 && islower((unsigned char)*at))
+		if (take(out, at, at + len)) {
+			add_port(out, stop, end);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool take_url_host(struct buf *out, const char *line, size_t len)
+{
+	const char *end = line + len, *url = memmem(line, len, "://", 3), *stop;
+
+	if (url == NULL)
+		return false;
+	for (stop = url + 3; stop < end && !is_blank(*stop) && strchr("/'\"`)>,\\", *stop) == NULL;
+	     stop++)
+		;
+	if (stop > url + 3 && take(out, url + 3, stop))
+		return true;
+	return take_word(out, url + 3, end);
+}
+
+/* The first word that is the address of a host, or looks like its name. */
+static bool take_host(struct buf *out, const char *line, size_t len, bool names)
+{
+	const char *end = line + len, *stop;
+
+	for (const char *at = line; at < end; at = stop + 1) {
+		size_t n;
+
+		for (stop = at; stop < end && is_host_byte(*stop); stop++)
+			;
+		n = (size_t)(stop - at);
+		if (n == 0 || !(is_address(at, n) || (names && is_host_name(at, n))))
 			continue;
 		if (take(out, at, stop)) {
 			add_port(out, stop, end);
@@ -746,40 +530,39 @@ static bool take_host_after(struct buf *out, const char *line, const char *end)
 
 static void find_host(struct buf *out, const char *line, size_t len)
 {
-	const char *end = line + len, *url = memmem(line, len, "://", 3), *stop;
-
-	if (url != NULL) {
-		for (stop = url + 3; stop < end && !is_blank(*stop) &&
-		     strchr("/'\"`)>,", *stop) == NULL; stop++)
-			;
-		if (stop > url + 3 && take(out, url + 3, stop))
-			return;
-		if (take_word(out, url + 3, end))
-			return;
-	}
-	if (take_host_after(out, line, end))
+	if (take_url_host(out, line, len))
 		return;
-	for (const char *at = line; at < end; at = stop + 1) {
-		for (stop = at; stop < end && is_host_byte(*stop); stop++)
-			;
-		if (stop > at && looks_like_host(at, (size_t)(stop - at)) && take(out, at, stop)) {
-			add_port(out, stop, end);
-			return;
-		}
-	}
+	if (signature_find(line, len, "socket \"") != NULL &&
+	    take_quoted(out, line, line + len, false))
+		return;
+	if (!take_host_after(out, line, line + len))
+		take_host(out, line, len, true);
 }
 
 static void find_subject(struct diagnosis *d, const struct pattern *p, const struct match *m)
 {
-	struct buf *out = &d->subject;
+	const char *line = d->seen.data;
+	size_t len = d->seen.len;
 
-	if (p->about == ABOUT_FILE)
-		find_file(out, d->seen.data, d->seen.len, m);
-	else if (p->about == ABOUT_HOST)
-		find_host(out, d->seen.data, d->seen.len);
-	if (p->about == ABOUT_HOST && out->len == 0)
-		/* npm and node tell the host in another line. */
-		find_host(out, buf_str(&d->text), d->text.len);
+	switch (p->about) {
+	case ABOUT_NOTHING:
+		break;
+	case ABOUT_FILE:
+		find_file(&d->subject, line, len, m);
+		break;
+	case ABOUT_NEXT:
+		find_next(&d->subject, line + len, m);
+		break;
+	case ABOUT_BETWEEN:
+		find_between(&d->subject, m);
+		break;
+	case ABOUT_HOST:
+		find_host(&d->subject, line, len);
+		/* Elsewhere only what cannot be anything else. */
+		if (d->subject.len == 0)
+			take_host(&d->subject, buf_str(&d->text), d->text.len, false);
+		break;
+	}
 }
 
 /* One place is one host, or one directory: tasks write different files into it. */
@@ -878,10 +661,8 @@ static int64_t read_hint(const char *at, const char *end)
 	at = skip_in(at, end, " _-");
 	if (skip_word(&at, end, "ms"))
 		unit = 1;
-	else if (skip_word(&at, end, "seconds"))
-		unit = 1000;
-	else if (skip_word(&at, end, "about ") || skip_word(&at, end, "at least "))
-		unit = 1000;
+	else if (!skip_word(&at, end, "seconds") && !skip_word(&at, end, "about "))
+		skip_word(&at, end, "at least ");
 	return read_time(skip_in(at, end, " \\\"':=(~"), end, unit);
 }
 
@@ -901,7 +682,9 @@ int64_t diagnosis_hint_ms(const char *text, size_t len)
 				continue;
 			hint = read_hint(behind, end);
 			if (hint < 0 && words[i][0] == 'w' && behind < end && *behind == ' ')
-				hint = isdigit((unsigned char)behind[1]) ? read_time(behind + 1, end, 1000) : -1;
+				hint = isdigit((unsigned char)behind[1]) ?
+				    read_time(behind + 1, end, 1000) :
+				    -1;
 		}
 		if (hint > longest)
 			longest = hint;
@@ -925,7 +708,7 @@ static void set_class(struct diagnosis *d, enum failure_class class, const char 
 static bool see(struct diagnosis *d, struct telling line, unsigned where, bool timed_out)
 {
 	struct match m;
-	const struct pattern *p = find_pattern(line.data, line.len, where, timed_out, &m);
+	const struct pattern *p = find_pattern(&line, where, timed_out, &m);
 
 	if (p == NULL)
 		return false;
@@ -985,20 +768,25 @@ static void see_shell_status(const struct symptoms *s, struct diagnosis *d)
 {
 	bool missing = is_status(s, 127);
 
-	if ((!missing && !is_status(s, 126)) || d->class == CLASS_MISSING)
+	if (!missing && !is_status(s, 126))
+		return;
+	/* "Text file busy" is 126 too, and goes away. */
+	if (d->class != CLASS_NONE && d->class != CLASS_PERMISSION)
 		return;
 	set_class(d, CLASS_MISSING,
-	    d->subject.len > 0 ? missing ? not_found : not_executable :
-	    d->telling.len > 0 ? NULL :
-	    missing	       ? "exit 127: a command was not found" :
-				 "exit 126: a command is not executable");
+	    d->subject.len > 0	   ? missing ? not_found : not_executable :
+		d->telling.len > 0 ? NULL :
+		missing		   ? "exit 127: a command was not found" :
+				     "exit 126: a command is not executable");
 }
 
 static void see_end(const struct symptoms *s, struct diagnosis *d)
 {
-	if (is(s->reason, "spawn"))
+	if (is(s->reason, "spawn")) {
 		set_class(d, CLASS_MISSING, NULL);
-	else if (is(s->reason, "signal") && is(s->signal, "SIGKILL"))
+		d->seen = d->telling;
+	}
+	if (is(s->reason, "signal") && is(s->signal, "SIGKILL"))
 		set_class(d, CLASS_MEMORY,
 		    "killed by SIGKILL, which pollard did not send: probably out of memory");
 	else if (is_status(s, 137))
@@ -1029,25 +817,26 @@ static void look_at(const struct symptoms *s, struct diagnosis *d, const char *t
 	buf_reset(&d->text);
 	signature_clean(&d->text, text, len);
 	count = signature_telling_lines(buf_str(&d->text), d->text.len, lines);
-	d->telling = count > 0 ? lines[0] : (struct telling){ buf_str(&d->text), 0 };
+	d->telling = count > 0 ? lines[0] : (struct telling){ buf_str(&d->text), 0, false };
 	if (!see_reason(s, d))
 		see_text(s, d, lines, count, is_error);
 }
 
-void diagnose(const struct symptoms *s, struct diagnosis *d)
+void diagnosis_make(const struct symptoms *s, struct diagnosis *d)
 {
 	bool own_error = has_own_error(s);
 
 	memset(d, 0, sizeof(*d));
 	if (own_error)
 		look_at(s, d, s->error, strlen(s->error), true);
-	if (!own_error || (d->class == CLASS_NONE && s->err_len > 0))
+	if (d->class == CLASS_NONE)
 		look_at(s, d, s->err, s->err_len, false);
+	/* What it said of itself tells more than what was on standard error besides. */
+	if (d->class == CLASS_NONE && own_error)
+		look_at(s, d, s->error, strlen(s->error), true);
 	if (d->class == CLASS_NONE)
 		see_end(s, d);
 	see_shell_status(s, d);
-	if (d->class == CLASS_RATE_LIMIT)
-		d->hint_ms = diagnosis_hint_ms(buf_str(&d->text), d->text.len);
 	find_place(d);
 }
 

@@ -13,28 +13,28 @@
 #include "shared/buf.h"
 #include "workers/signature.h"
 
-enum strategy { STRATEGY_PARALLEL, STRATEGY_SEQUENTIAL, STRATEGY_STOP };
+enum strategy { ADVISE_PARALLEL, ADVISE_SEQUENTIAL, ADVISE_STOP };
 
 /* In the columns: name, strategy, whether failures at different places have different causes. */
 #define FAILURE_CLASSES(X) \
-	X(NONE, "none", STRATEGY_PARALLEL, false) \
-	X(MISSING, "missing", STRATEGY_STOP, false) \
-	X(AUTH, "auth", STRATEGY_STOP, false) \
-	X(QUOTA, "quota", STRATEGY_STOP, false) \
-	X(DISK_FULL, "disk-full", STRATEGY_STOP, false) \
-	X(READ_ONLY, "read-only", STRATEGY_STOP, true) \
-	X(PERMISSION, "permission", STRATEGY_STOP, true) \
-	X(RATE_LIMIT, "rate-limit", STRATEGY_SEQUENTIAL, false) \
-	X(CONTENTION, "contention", STRATEGY_SEQUENTIAL, false) \
-	X(MEMORY, "memory", STRATEGY_SEQUENTIAL, false) \
-	X(TIMEOUT, "timeout", STRATEGY_SEQUENTIAL, false) \
-	X(NETWORK, "network", STRATEGY_SEQUENTIAL, true)
+	X(NONE, "none", ADVISE_PARALLEL, false) \
+	X(MISSING, "missing", ADVISE_STOP, false) \
+	X(AUTH, "auth", ADVISE_STOP, false) \
+	X(QUOTA, "quota", ADVISE_STOP, false) \
+	X(DISK_FULL, "disk-full", ADVISE_STOP, false) \
+	X(READ_ONLY, "read-only", ADVISE_STOP, true) \
+	X(PERMISSION, "permission", ADVISE_STOP, true) \
+	X(RATE_LIMIT, "rate-limit", ADVISE_SEQUENTIAL, false) \
+	X(CONTENTION, "contention", ADVISE_SEQUENTIAL, false) \
+	X(MEMORY, "memory", ADVISE_SEQUENTIAL, false) \
+	X(TIMEOUT, "timeout", ADVISE_SEQUENTIAL, false) \
+	X(NETWORK, "network", ADVISE_SEQUENTIAL, true)
 
 enum failure_class {
 #define X(name, text, strategy, places) CLASS_##name,
 	FAILURE_CLASSES(X)
 #undef X
-	CLASS_COUNT
+	    CLASS_COUNT
 };
 
 const char *failure_class_text(enum failure_class class);
@@ -53,7 +53,7 @@ struct symptoms {
 };
 
 /*
- * What is to be thought of it. Made by diagnose(), released by diagnosis_free(); the lines point
+ * What is to be thought of it. Made by diagnosis_make(), released by diagnosis_free(); the lines point
  * into `text`.
  */
 struct diagnosis {
@@ -64,16 +64,18 @@ struct diagnosis {
 	struct buf subject;	/* the file, program or host it is about; may be empty */
 	struct buf place;	/* what tells one cause of this class from another; may be empty */
 	const char *says;	/* the cause, "{}" stands for the subject; NULL: the line says it */
-	int64_t hint_ms;	/* the longest time that it was told to wait; 0: none */
 };
 
-void diagnose(const struct symptoms *s, struct diagnosis *d);
+void diagnosis_make(const struct symptoms *s, struct diagnosis *d);
 void diagnosis_free(struct diagnosis *d);
 
 /* "exit 1", "SIGSEGV" or "". */
 void diagnosis_status(struct buf *out, const struct symptoms *s);
 
-/* The longest time that the text asks to wait before the next request; 0 when there is none. */
+/*
+ * The longest time that the text asks to wait before the next request, up to a day; 0 when there
+ * is none.
+ */
 int64_t diagnosis_hint_ms(const char *text, size_t len);
 
 #endif

@@ -40,7 +40,7 @@ static struct telling trim(const char *text, size_t len)
 	}
 	while (len > 0 && is_space(text[len - 1]))
 		len--;
-	return (struct telling){ text, len };
+	return (struct telling){ text, len, false };
 }
 
 /* Cleaning. */
@@ -206,9 +206,11 @@ static size_t place_length(struct telling line)
 	if (i == 0 || i >= line.len || memchr(line.data, '.', i) == NULL)
 		return 0;
 	if (line.data[i] == '(') {
-		while (++i < line.len && (isdigit((unsigned char)line.data[i]) || line.data[i] == ','))
+		while (
+		    ++i < line.len && (isdigit((unsigned char)line.data[i]) || line.data[i] == ','))
 			;
-		return i + 1 < line.len && line.data[i] == ')' && line.data[i + 1] == ':' ? i + 2 : 0;
+		return i + 1 < line.len && line.data[i] == ')' && line.data[i + 1] == ':' ? i + 2 :
+											    0;
 	}
 	n = digits_at(line, i + 1);
 	if (n == 0)
@@ -251,9 +253,9 @@ bool signature_is_about_code(const char *line, size_t len)
 		"cannot find symbol", "cannot find name", "cannot find value", "has no attribute",
 		"undefined reference", "undefined symbol", "undefined variable", "unused variable",
 		"unused import", "is not a function", "cannot read properties", "has no member",
-		"no member named", "expected", "assert", "unknown type name", "does not exist on type",
-		"unresolved import", "no-unused-vars", "syntax error", "parse error",
-		"implicit declaration" };
+		"no member named", "expected", "assert", "unknown type name",
+		"does not exist on type", "unresolved import", "no-unused-vars", "syntax error",
+		"parse error", "implicit declaration" };
 	struct telling text = skip_tags(trim(line, len));
 
 	/* undici says no more than this about a network that fails. */
@@ -406,8 +408,8 @@ static bool is_echo(struct telling line)
 	};
 	static const char *const beginnings[] = { "make: ***", "make[", "warning:", "warn ",
 		"WARN ", "WARNING", "[warn", "npm warn", "deprecat", "(node:", "1 error",
-		"info:", "INFO", "debug", "DEBUG", "notice:", "FAILURE:", "* Try:",
-		"ERROR: 1 ", "> " };
+		"info:", "INFO", "debug", "DEBUG", "notice:", "FAILURE:", "* Try:", "ERROR: 1 ",
+		"> " };
 
 	if (begins_with(line, "make") && find(line.data, line.len, "Error", true) == NULL &&
 	    find(line.data, line.len, "Stop.", false) != NULL)
@@ -421,9 +423,10 @@ static bool is_echo(struct telling line)
 /* A sentence of a list, a heading, a quotation: an answer rather than a message. */
 static bool is_prose(struct telling line)
 {
-	static const char *const beginnings[] = { "- ", "* ", "# ", "## ", "### ", "> ", "| ", "```",
-		"// ", "+ ", "I ", "I'll ", "I'm ", "I've ", "Let me ", "Now ", "The review ", "We ",
-		"Also ", "Next ", "This ", "That ", "It ", "If ", "When ", "Here " };
+	static const char *const beginnings[] = { "- ", "* ", "# ", "## ", "### ", "> ", "| ",
+		"```", "// ", "+ ", "I ", "I'll ", "I'm ", "I've ", "Let me ", "Now ",
+		"The review ", "We ", "Also ", "Next ", "This ", "That ", "It ", "If ", "When ",
+		"Here " };
 	size_t n = digits_at(line, 0);
 
 	if (n > 0 && n + 1 < line.len && (line.data[n] == '.' || line.data[n] == ')') &&
@@ -440,10 +443,12 @@ bool signature_is_prose(const char *line, size_t len)
 /* A word such as "ValueError:" or "java.io.IOException:", and then what it says. */
 static bool begins_with_exception(struct telling line)
 {
-	static const char *const endings[] = { "Error", "Exception", "Exit", "Failure", "Interrupt" };
+	static const char *const endings[] = { "Error", "Exception", "Exit", "Failure",
+		"Interrupt" };
 	size_t n = 0;
 
-	while (n < line.len && (is_word_byte(line.data[n]) || strchr(".$:", line.data[n]) != NULL)) {
+	while (
+	    n < line.len && (is_word_byte(line.data[n]) || strchr(".$:", line.data[n]) != NULL)) {
 		if (line.data[n] == ':' && (n + 1 == line.len || line.data[n + 1] == ' '))
 			break;
 		n++;
@@ -459,15 +464,16 @@ static bool begins_with_exception(struct telling line)
 	return false;
 }
 
-/* Whether the line has the shape of an error message: "fatal: …", "x: error: …", "… : ENOENT". */
+/* The shape of an error message: "fatal: …", "x: error: …", "…: No such file or directory". */
 static bool is_message(struct telling line)
 {
-	static const char *const beginnings[] = { "error", "fatal", "panic", "E: ", "err:", "[error",
-		"[fatal", "critical", "exception in", "unhandled", "uncaught", "\"message\":",
-		"\"error\":", "curl: (", "ERR_", "failed to ", "cannot ", "could not ", "unable to ",
-		"permission denied", "access denied", "out of memory", "no space left", "Killed",
-		"terminate called", "Segmentation fault", "Aborted", "Couldn't ", "code E", "syscall ",
-		"bad ", "invalid ", "unknown ", "too many ", "timeout ", "ORA-", "SQLSTATE" };
+	static const char *const beginnings[] = { "error", "fatal", "panic",
+		"E: ", "err:", "[error", "[fatal", "critical", "exception in", "unhandled",
+		"uncaught", "\"message\":", "\"error\":", "curl: (", "ERR_", "failed to ",
+		"cannot ", "could not ", "unable to ", "permission denied", "access denied",
+		"out of memory", "no space left", "Killed", "terminate called",
+		"Segmentation fault", "Aborted", "Couldn't ", "bad ", "invalid ", "unknown ",
+		"too many ", "timeout ", "ORA-", "SQLSTATE" };
 	static const char *const within[] = { ": error:", ": fatal:", ": fatal error:", ": ERROR:",
 		" ERROR ", " FATAL ", " error:", "FATAL:", "panicked at", "PANIC:", ": error ",
 		"level=error", "level=fatal", "\"level\":\"error\"", ": cannot ", ": can't ",
@@ -506,7 +512,8 @@ static bool is_message(struct telling line)
 		"timed out",
 	};
 
-	return begins_with_exception(line) || begins_with_one(line, beginnings, COUNT(beginnings)) ||
+	return begins_with_exception(line) ||
+	    begins_with_one(line, beginnings, COUNT(beginnings)) ||
 	    has_one(line, within, COUNT(within), false) ||
 	    has_one(line, verdicts, COUNT(verdicts), true) || is_first_error(line);
 }
@@ -514,12 +521,13 @@ static bool is_message(struct telling line)
 static bool has_word_of_failure(struct telling line)
 {
 	static const char *const words[] = { "error", "fatal", "fail", "panic", "exception",
-		"cannot", "can't", "could not", "couldn't", "not found", "no such", "denied", "refused",
-		"unable", "invalid", "unknown", "missing", "not permitted", "unreachable", "timed out",
-		"killed", "aborted", "no space left", "out of memory", "not allowed", "must ",
-		"exceeded", "reached", "unauthorized", "overloaded", "forbidden", "locked", "holds the",
-		"waiting for", "held by", "undefined", "expired", "not supported", "unexpected",
-		"unavailable", "hit your", "please run", "wrote only" };
+		"code E", "cannot", "can't", "could not", "couldn't", "not found", "no such",
+		"denied", "refused", "unable", "invalid", "unknown", "missing", "not permitted",
+		"unreachable", "timed out", "killed", "aborted", "no space left", "out of memory",
+		"not allowed", "must ", "exceeded", "reached", "unauthorized", "overloaded",
+		"forbidden", "locked", "holds the", "waiting for", "held by", "undefined",
+		"expired", "not supported", "unexpected", "unavailable", "hit your", "please run",
+		"wrote only", "SIGKILL", "insufficient", "logged in", "log in" };
 
 	return has_one(line, words, COUNT(words), false);
 }
@@ -564,7 +572,7 @@ static size_t split(const char *text, size_t len, struct candidate *all)
 	const char *end = text + len, *start = end;
 	size_t count = 0;
 
-	while (start > text && count <= LINES_MAX) {
+	while (start > text && count < LINES_MAX) {
 		const char *newline = memrchr(text, '\n', (size_t)(start - 1 - text));
 
 		start = newline != NULL ? newline + 1 : text;
@@ -574,10 +582,15 @@ static size_t split(const char *text, size_t len, struct candidate *all)
 		const char *newline = memchr(start, '\n', (size_t)(end - start));
 		const char *stop = newline != NULL ? newline : end;
 		size_t n = (size_t)(stop - start);
+		const char *whole;
 
 		all[count].line = trim(start, n < SIGNATURE_LINE_MAX ? n : SIGNATURE_LINE_MAX);
+		whole = all[count].line.data;
 		all[count].line = skip_npm(all[count].line);
 		all[count].weight = weigh(all[count].line);
+		/* What npm writes as an error is one, however it is worded. */
+		all[count].line.message =
+		    all[count].weight == WEIGHT_MESSAGE || all[count].line.data != whole;
 		start = newline != NULL ? newline + 1 : end;
 	}
 	return count;
@@ -701,12 +714,14 @@ static bool is_time(const char *s, size_t len)
 
 static bool is_address(const char *s, size_t len)
 {
-	const char *colon = memchr(s, ':', len);
+	const char *colon = memchr(s, ':', len), *scope = memchr(s, '%', len);
 	size_t head = colon != NULL ? (size_t)(colon - s) : len;
 
+	if (scope != NULL)
+		len = (size_t)(scope - s);
 	if (head >= 7 && only(s, head, ".", isdigit) && count_char(s, head, '.') == 3)
 		return true;
-	return count_char(s, len, ':') >= 2 && only(s, len, ":.%", isxdigit);
+	return count_char(s, len, ':') >= 2 && only(s, len, ":.", isxdigit);
 }
 
 /* "index.lock", "x.py:3": a name with a short ending, but no "e.g" and no number. */
@@ -822,6 +837,10 @@ void signature_blank(struct buf *out, const char *line, size_t len)
 		}
 		while (end < len && !ends_word(line[end]))
 			end++;
+		if (end > i && memmem(line + i, end - i, "://", 3) != NULL)
+			while (
+			    end < len && !is_space(line[end]) && strchr("'\"<>", line[end]) == NULL)
+				end++;
 		for (word = end; word > i && strchr(".:!?'", line[word - 1]) != NULL; word--)
 			;
 		if (word > i)

@@ -21,6 +21,7 @@
 struct telling {
 	const char *data;
 	size_t len;
+	bool message; /* it has the shape of an error message, not only a word of failure in it */
 };
 
 /*

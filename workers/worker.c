@@ -13,7 +13,9 @@
 #include "shared/io.h"
 #include "shared/message.h"
 #include "shared/result.h"
+#include "shared/xalloc.h"
 #include "workers/attempt.h"
+#include "workers/debugger.h"
 #include "workers/merger.h"
 
 #define KEPT_MAX 8
@@ -121,6 +123,26 @@ static bool asked_to_stop(void)
 	}
 }
 
+/* The verdict is the structured result; a request that is none is a bug on the other side. */
+static void diagnose(const struct job *job, struct result *r)
+{
+	struct buf verdict = BUF_INIT;
+	const char *why;
+
+	r->exit_status = -1;
+	if (!debugger_verdict(job->input, job->input_len, &verdict, &why)) {
+		r->status = RESULT_FAILED;
+		r->reason = REASON_AGENT;
+		result_set_error(r, "%s", why);
+		return;
+	}
+	r->status = RESULT_SUCCEEDED;
+	if (verdict.len > 0 && verdict.data[verdict.len - 1] == '\n')
+		verdict.len--;
+	r->structured = xmemdup0(verdict.data, verdict.len);
+	buf_free(&verdict);
+}
+
 static _Noreturn void report(const struct result *r, int report_fd, int status)
 {
 	struct buf message = BUF_INIT;
@@ -142,7 +164,9 @@ _Noreturn void worker_main(const struct job *job, int report_fd)
 	result_init(&result);
 	result.started_ms = clock_wall_ms();
 	begun = clock_mono_ms();
-	if (job->kind == JOB_MERGE)
+	if (job->kind == JOB_DEBUGGER)
+		diagnose(job, &result);
+	else if (job->kind == JOB_MERGE)
 		merger_run(job, &result, asked_to_stop);
 	else if (!attempt_run(job, &result, report_fd))
 		status = WORKER_SHORTAGE;

@@ -57,12 +57,12 @@ START_TEST(whole_object)
 	ck_assert_str_eq(buf_str(&text),
 	    "{\"step\":\"1\",\"goal\":\"understand\",\"scenario\":2,\"failures\":["
 	    "{\"task\":\"session\",\"agent\":\"researcher\",\"prompt\":\"look\",\"attempts\":["
-	    "{\"reason\":\"exit\",\"exit\":1,\"signal\":null,\"seconds\":1.5,"
+	    "{\"reason\":\"exit\",\"exit\":1,\"signal\":null,\"seconds\":1.5,\"error\":null,"
 	    "\"stdout_tail\":\"o\\n\",\"stderr_tail\":\"e\\n\"},"
-	    "{\"reason\":\"signal\",\"exit\":null,\"signal\":\"SIGKILL\",\"seconds\":61.204,"
+	    "{\"reason\":\"signal\",\"exit\":null,\"signal\":\"SIGKILL\",\"seconds\":61.204,\"error\":null,"
 	    "\"stdout_tail\":\"\",\"stderr_tail\":\"\"}]},"
 	    "{\"task\":\"2\",\"agent\":null,\"run\":\"a | b\",\"attempts\":["
-	    "{\"reason\":\"exit\",\"exit\":1,\"signal\":null,\"seconds\":1.5,"
+	    "{\"reason\":\"exit\",\"exit\":1,\"signal\":null,\"seconds\":1.5,\"error\":null,"
 	    "\"stdout_tail\":\"o\\n\",\"stderr_tail\":\"e\\n\"}]},"
 	    "{\"task\":\"3\",\"agent\":null,\"run\":[\"make\",\"check\"],\"attempts\":[]}],"
 	    "\"succeeded\":[\"auth\",\"9\"]}");
@@ -171,7 +171,34 @@ START_TEST(limits_of_one)
 	ck_assert_int_eq((int)json_get_number(attempt, "exit", -1), 10);
 	ck_assert_uint_eq(strlen(json_get_string(attempt, "stderr_tail")), DEBUG_TAIL_BYTES);
 	cJSON_Delete(object);
+
+	/* not cut in the middle of a character */
+	for (size_t i = 0; i + 2 < LONG; i += 2)
+		memcpy(&noise[i + 1], "\xc3\xa4", 2);
+	noise[LONG - 1] = 'n';
+	object = debug_request_make(&r);
+	prompt = json_get_string(json_get(object, "failures")->child, "prompt");
+	ck_assert_ptr_nonnull(strstr(prompt, "\xa4\n[83617 more bytes]"));
+	cJSON_Delete(object);
 	free(noise);
+}
+END_TEST
+
+START_TEST(many_words)
+{
+	const char *argv[2000];
+	for (size_t i = 0; i < COUNT(argv); i++)
+		argv[i] = i + 1 < COUNT(argv) ? "0123456789" : NULL;
+	struct debug_failure f = { .task = "a", .argv = argv };
+	struct debug_request r = { .step = "1", .scenario = 1, .failures = &f, .nfailures = 1 };
+	cJSON *object = debug_request_make(&r);
+	const cJSON *words = json_get(json_get(object, "failures")->child, "run");
+	int count = cJSON_GetArraySize(words);
+	/* 16384 bytes of 13 each */
+	ck_assert_int_eq(count, 1262);
+	ck_assert_str_eq(cJSON_GetArrayItem(words, count - 3)->valuestring, "0123456789");
+	ck_assert_str_eq(cJSON_GetArrayItem(words, count - 1)->valuestring, "[more words]");
+	cJSON_Delete(object);
 }
 END_TEST
 
@@ -301,6 +328,7 @@ Suite *debug_request_suite(void)
 	tcase_add_test(t, tails);
 	tcase_add_test(t, tails_of_noise);
 	tcase_add_test(t, limits_of_one);
+	tcase_add_test(t, many_words);
 	tcase_add_test(t, lines_of_a_tail);
 	tcase_add_test(t, never_too_large);
 	tcase_add_test(t, beyond_a_hundred);

@@ -1140,8 +1140,8 @@ static void show(struct buf *out, const struct scene *s)
 	    s->allow_fix, s->reversed ? "reversed" : "in order");
 	if (s->has_verdict)
 		buf_addf(out, "  verdict: %s, %s, escalate %d, fix %d (%s), retry",
-		    relation_text((enum verdict_relation)s->relation),
-		    strategy_text((enum verdict_strategy)s->strategy), s->escalate, s->fix,
+		    verdict_relation_text((enum verdict_relation)s->relation),
+		    verdict_strategy_text((enum verdict_strategy)s->strategy), s->escalate, s->fix,
 		    s->fix_ok ? "works" : "fails");
 	else
 		buf_addstr(out, "  no verdict, retry");

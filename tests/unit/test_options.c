@@ -326,7 +326,6 @@ START_TEST(what_is_not_built_is_refused)
 	refuse("pollard run -f x.yaml", EXIT_USAGE, "workflows are not in this version");
 	refuse("pollard run -m researcher", EXIT_USAGE, "an agent is not in this version");
 	refuse("pollard run --progress tty", EXIT_USAGE, "tty is not in this version");
-	refuse("pollard run --debugger researcher", EXIT_USAGE, "an agent is not in this version");
 	accept_line("pollard run -f x.jsonl");
 	buf_free(&line);
 	buf_free(&help);

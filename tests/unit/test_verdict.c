@@ -70,7 +70,7 @@ START_TEST(all_members)
 		    "{'cause':'one','tasks':['db','session']},{'cause':'other','tasks':['7']}],"
 		    "'strategy':'sequential','fix':{'agent':'fixer','prompt':'repair it'},"
 		    "'retry':[{'task':'7','advice':'look','prompt':'do','timeout':'20m'},"
-		    "{'task':'session'},{'task':'db','timeout':1.5}],'escalate':true}",
+		    "{'task':'session'},{'task':'db','timeout':1.001}],'escalate':true}",
 	    &v);
 	ck_assert_int_eq(v.relation, RELATION_INDEPENDENT);
 	ck_assert_int_eq(v.strategy, STRATEGY_SEQUENTIAL);
@@ -93,7 +93,7 @@ START_TEST(all_members)
 	ck_assert_ptr_null(v.retry[1].advice);
 	ck_assert_ptr_null(v.retry[1].prompt);
 	ck_assert_int_eq(v.retry[1].timeout_ms, UNSET);
-	ck_assert_int_eq(v.retry[2].timeout_ms, 1500);
+	ck_assert_int_eq(v.retry[2].timeout_ms, 1001);
 	ck_assert(v.escalate);
 	verdict_free(&v);
 	ck_assert_ptr_null(v.cause);

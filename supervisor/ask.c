@@ -1,0 +1,380 @@
+/*
+ * The debugger: asks it about failures, reads its verdict, and carries out the fix that one may
+ * hold. Both are workers like any other.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/json.h"
+#include "shared/text.h"
+#include "shared/words.h"
+#include "shared/xalloc.h"
+#include "supervisor/coordinator.h"
+#include "supervisor/debug_request.h"
+#include "supervisor/events.h"
+#include "supervisor/evidence.h"
+
+/* The built-in debugger reads half a megabyte; this is for a machine that stands still. */
+#define BUILTIN_MS 60000
+#define ANSWER_SHOWN 2000
+#define SUCCEEDED_MAX 1000
+
+/* One attempt with all that it printed, while a request is made. */
+struct heard {
+	struct result result;
+	struct buf out;
+	struct buf err;
+};
+
+/* All failures with their attempts, while a request is made. */
+struct hearing {
+	struct debug_failure *failures;
+	struct debug_attempt **attempts; /* one array a failure */
+	struct buf *texts;		 /* one a failure: commands that are put together */
+	struct heard *heard;
+	size_t nheard;
+	const char **succeeded;
+	size_t nsucceeded;
+};
+
+static void hear_attempt(const struct run *run, const struct failed_attempt *f, struct heard *h,
+    struct debug_attempt *attempt)
+{
+	const struct task *task = nodes_at(&run->nodes, f->task)->task;
+	const struct attempt_name name = { run->step->id, task->id, f->number };
+	const struct buf none = BUF_INIT;
+	h->out = h->err = none;
+	result_init(&h->result);
+	cJSON *record = journal_read(run->record.journal, f->place);
+	if (record != NULL)
+		result_from_json(&h->result, record);
+	cJSON_Delete(record);
+	evidence_stream(&h->out, &run->record, &name, &h->result.out, false);
+	evidence_stream(&h->err, &run->record, &name, &h->result.err, true);
+	*attempt = (struct debug_attempt){
+		.reason = h->result.reason,
+		.exit_status = h->result.exit_status,
+		.signal = h->result.signal,
+		.ms = h->result.duration_ms,
+		.out = buf_str(&h->out),
+		.out_len = h->out.len,
+		.err = buf_str(&h->err),
+		.err_len = h->err.len,
+		.error = h->result.error,
+	};
+}
+
+/* The command given after --, and the line that is its argument. */
+static void add_command(struct buf *text, const struct run *run, const struct task *task)
+{
+	for (size_t i = 0; run->config->command[i] != NULL; i++) {
+		words_quote(text, run->config->command[i]);
+		buf_addch(text, ' ');
+	}
+	words_quote(text, task->text);
+}
+
+static void hear_task(const struct run *run, const struct task *task, struct debug_failure *failure,
+    struct buf *text)
+{
+	failure->task = task->id;
+	failure->agent = task->agent != NULL ? task->agent->name : NULL;
+	if (task->kind == TASK_ARGV) {
+		failure->argv = task->more->argv;
+		return;
+	}
+	if (task->kind == TASK_LINE)
+		add_command(text, run, task);
+	else
+		buf_add(text, task->text, task->text_len);
+	failure->text = buf_str(text);
+	failure->text_len = text->len;
+}
+
+static void hear_failure(const struct run *run, struct hearing *h, size_t i, size_t task)
+{
+	const struct failures *f = &run->failures;
+	size_t count = 0;
+	for (size_t k = 0; k < f->nattempts; k++)
+		count += f->attempts[k].task == task;
+	struct debug_attempt *attempts = xcalloc(count + 1, sizeof *attempts);
+	h->attempts[i] = attempts;
+	size_t n = 0;
+	for (size_t k = 0; k < f->nattempts && i < DEBUG_FULL_MAX; k++) {
+		if (f->attempts[k].task == task)
+			hear_attempt(run, &f->attempts[k], &h->heard[h->nheard++], &attempts[n++]);
+	}
+	/* of one too many, or one that never ran, this is all there is to say */
+	if (n == 0)
+		attempts[n++] = (struct debug_attempt){ .exit_status = -1,
+			.out = "",
+			.err = "",
+			.reason = nodes_at(&run->nodes, task)->reason };
+	hear_task(run, nodes_at(&run->nodes, task)->task, &h->failures[i], &h->texts[i]);
+	h->failures[i].attempts = attempts;
+	h->failures[i].nattempts = n;
+}
+
+static void hear_successes(const struct run *run, struct hearing *h)
+{
+	h->succeeded = xcalloc(SUCCEEDED_MAX, sizeof *h->succeeded);
+	for (size_t i = run->nodes.base; i < run->nodes.end && h->nsucceeded < SUCCEEDED_MAX; i++) {
+		const struct node *node = nodes_at(&run->nodes, i);
+		if (node->state == NODE_FINAL && node->status == RESULT_SUCCEEDED &&
+		    node->task != NULL)
+			h->succeeded[h->nsucceeded++] = node->task->id;
+	}
+}
+
+static void forget_hearing(struct hearing *h, size_t count)
+{
+	for (size_t i = 0; i < h->nheard; i++) {
+		result_free(&h->heard[i].result);
+		buf_free(&h->heard[i].out);
+		buf_free(&h->heard[i].err);
+	}
+	for (size_t i = 0; i < count; i++) {
+		free(h->attempts[i]);
+		buf_free(&h->texts[i]);
+	}
+	free(h->texts);
+	free(h->failures);
+	free(h->attempts);
+	free(h->heard);
+	free(h->succeeded);
+}
+
+static void make_request(struct run *run, const struct ladder_step *step)
+{
+	struct hearing h = {
+		.failures = xcalloc(step->ntasks, sizeof *h.failures),
+		.attempts = xcalloc(step->ntasks, sizeof *h.attempts),
+		.texts = xcalloc(step->ntasks, sizeof *h.texts),
+		.heard = xcalloc(run->failures.nattempts + 1, sizeof *h.heard),
+	};
+	for (size_t i = 0; i < step->ntasks; i++)
+		hear_failure(run, &h, i, step->tasks[i]);
+	hear_successes(run, &h);
+	const struct debug_request request = {
+		.step = run->step->id,
+		.goal = run->step->goal != NULL ? run->step->goal : run->plan.goal,
+		.scenario = (int)step->level,
+		.failures = h.failures,
+		.nfailures = step->ntasks,
+		.succeeded = h.succeeded,
+		.nsucceeded = h.nsucceeded,
+	};
+	cJSON *object = debug_request_make(&request);
+	buf_reset(&run->asking.request);
+	json_print(&run->asking.request, object);
+	cJSON_Delete(object);
+	forget_hearing(&h, step->ntasks);
+}
+
+/* A worker that is no task: a debugger or a fix, named so in the record. */
+static bool start_aside(struct run *run, struct job *job, size_t task, int64_t limit_ms)
+{
+	job->live = false;
+	if (record_flush(&run->record) && launch_lend(&run->launch, job) == 0 &&
+	    loop_start(run->loop, job, task, limit_ms) == 0)
+		return true;
+	launch_unlend(job);
+	return false;
+}
+
+static bool start_builtin(struct run *run)
+{
+	struct job job;
+	const struct task task = { .id = "debugger", .kind = TASK_SHELL, .text = "" };
+	launch_job(&run->launch, &job, run->step, &task, run->asking.asked, NULL, NULL);
+	job.kind = JOB_DEBUGGER;
+	job.input = buf_str(&run->asking.request);
+	job.input_len = run->asking.request.len;
+	return start_aside(run, &job, TASK_OF_DEBUGGER, BUILTIN_MS);
+}
+
+static bool start_agent(struct run *run, const struct agent *agent)
+{
+	struct job job;
+	const struct task task = { .id = "debugger",
+		.kind = TASK_AGENT,
+		.agent = agent,
+		.text = buf_str(&run->asking.request),
+		.text_len = run->asking.request.len };
+	launch_job(&run->launch, &job, run->step, &task, run->asking.asked, NULL, NULL);
+	job.want_json = true;
+	return start_aside(run, &job, TASK_OF_DEBUGGER, job.timeout_ms);
+}
+
+static bool ask(struct run *run, const struct agent *agent)
+{
+	struct asking *a = &run->asking;
+	a->asked++;
+	a->agent = agent;
+	progress_line(&run->progress, "asking the %s debugger about %zu failure%s",
+	    agent != NULL ? agent->name : "built-in", run->ladder.count,
+	    run->ladder.count == 1 ? "" : "s");
+	if (agent != NULL ? start_agent(run, agent) : start_builtin(run))
+		return true;
+	/* the system has nothing to spare for a diagnosis: go on without one */
+	ladder_verdict(&run->ladder, NULL);
+	return true;
+}
+
+bool ask_begin(struct run *run, const struct ladder_step *step)
+{
+	/* of the ladder before this one */
+	verdict_free(&run->asking.verdict);
+	make_request(run, step);
+	const char *name = run->config->debugger;
+	return ask(run, strcmp(name, "builtin") == 0 ? NULL : agents_find(run->agents, name));
+}
+
+static const char **failed_ids(const struct run *run)
+{
+	const struct ladder *l = &run->ladder;
+	const char **ids = xcalloc(l->count + 1, sizeof *ids);
+	for (size_t i = 0; i < l->count; i++)
+		ids[i] = l->items[i].now.id;
+	return ids;
+}
+
+/* Reads the verdict; false, and *why (allocated), when there is none. */
+static bool read_verdict(const struct run *run, const struct result *r, const char **ids,
+    struct verdict *verdict, char **why)
+{
+	struct json_error error;
+	if (r->status != RESULT_SUCCEEDED) {
+		*why = xstrdup(r->error != NULL ? r->error : reason_text(r->reason));
+		return false;
+	}
+	const char *text = r->structured != NULL ? r->structured : "";
+	cJSON *object = json_parse(text, strlen(text), &error);
+	if (object == NULL) {
+		*why = xstrdup("its answer is no JSON object");
+		return false;
+	}
+	bool good = verdict_parse(object, ids, run->ladder.count, verdict, why);
+	cJSON_Delete(object);
+	return good;
+}
+
+static void add_answer(cJSON *event, const struct result *r)
+{
+	struct buf text = BUF_INIT;
+	const char *from = r->structured != NULL ? r->structured : buf_str(&r->out.data);
+	size_t len = strlen(from);
+	text_utf8(&text, from, len < ANSWER_SHOWN ? len : ANSWER_SHOWN);
+	json_add_string(event, "answer", buf_str(&text));
+	buf_free(&text);
+}
+
+void ask_over(struct run *run, const struct attempt *attempt)
+{
+	struct asking *a = &run->asking;
+	const struct result *r = &attempt->result;
+	const char **ids = failed_ids(run);
+	char *why = NULL;
+	bool good = !run->stop.stopping && read_verdict(run, r, ids, &a->verdict, &why);
+
+	cJSON *event = journal_event("verdict");
+	json_add_string(event, "step", run->step->id);
+	json_add_integer(event, "level", run->ladder.level);
+	json_add_string(event, "debugger", a->agent != NULL ? a->agent->name : "builtin");
+	json_add_bool(event, "valid", good);
+	json_add_string(event, "error", why);
+	if (good)
+		json_add_item(event, "verdict", verdict_to_json(&a->verdict, ids));
+	else
+		json_add_null(event, "verdict");
+	if (good)
+		json_add_null(event, "answer");
+	else
+		add_answer(event, r);
+	json_add_seconds(event, "seconds", r->duration_ms);
+	record_event(&run->record, event);
+	free(ids);
+
+	if (good) {
+		progress_line(&run->progress, "the debugger says: %s: %s",
+		    verdict_relation_text(a->verdict.relation), safe(a->verdict.cause));
+		free(a->cause);
+		a->cause = xstrdup(a->verdict.cause);
+		ladder_verdict(&run->ladder, &a->verdict);
+	} else if (!run->stop.stopping) {
+		progress_line(&run->progress, "the debugger gave no verdict: %s", safe(why));
+		/* a verdict that is none is no reason to go without: the built-in one is asked, once */
+		if (a->agent != NULL)
+			ask(run, NULL);
+		else
+			ladder_verdict(&run->ladder, NULL);
+	}
+	free(why);
+}
+
+bool ask_fix(struct run *run)
+{
+	const struct verdict_fix *fix = &run->asking.verdict.fix;
+	struct job job;
+	struct task task = { .id = "fix" };
+	struct task_more more = { .timeout_ms = UNSET, .idle_timeout_ms = UNSET, .retries = UNSET };
+	if (fix->kind == FIX_AGENT) {
+		task.kind = TASK_AGENT;
+		task.agent = run->agents != NULL ? agents_find(run->agents, fix->agent) : NULL;
+		task.text = fix->prompt;
+		task.text_len = strlen(fix->prompt);
+	} else {
+		task.kind = TASK_ARGV;
+		task.text = "";
+		more.argv = (const char *const *)fix->argv;
+		task.more = &more;
+	}
+	bool possible =
+	    task.kind == TASK_ARGV || (task.agent != NULL && task.agent->command != NULL);
+	progress_line(&run->progress, "carrying out the fix of the verdict");
+	if (possible) {
+		launch_job(&run->launch, &job, run->step, &task, run->ladders, NULL, NULL);
+		possible = start_aside(run, &job, TASK_OF_FIX, job.timeout_ms);
+	}
+	if (!possible) {
+		struct result r;
+		result_init(&r);
+		r.status = RESULT_FAILED;
+		result_set_error(&r, "there is no agent '%s' that can be used",
+		    fix->agent != NULL ? fix->agent : "?");
+		ask_fixed(run, &r);
+		result_free(&r);
+	}
+	return true;
+}
+
+void ask_fixed(struct run *run, const struct result *r)
+{
+	const struct verdict_fix *fix = &run->asking.verdict.fix;
+	bool good = r->status == RESULT_SUCCEEDED;
+	cJSON *event = journal_event("fix");
+	json_add_string(event, "step", run->step->id);
+	json_add_string(event, "agent", fix->agent);
+	json_add_string(event, "prompt", fix->prompt);
+	cJSON *words = fix->argv != NULL ? cJSON_CreateArray() : cJSON_CreateNull();
+	for (size_t i = 0; fix->argv != NULL && fix->argv[i] != NULL; i++)
+		cJSON_AddItemToArray(words, cJSON_CreateString(fix->argv[i]));
+	json_add_item(event, "run", words);
+	json_add_string(event, "status", good ? "succeeded" : "failed");
+	json_add_string(event, "error", good ? NULL : r->error);
+	json_add_seconds(event, "seconds", r->duration_ms);
+	record_event(&run->record, event);
+	progress_line(&run->progress, "the fix %s%s%s", good ? "succeeded" : "failed",
+	    good ? "" : ": ", good || r->error == NULL ? "" : safe(r->error));
+	if (!run->stop.stopping)
+		ladder_fixed(&run->ladder, good);
+}
+
+void ask_free(struct run *run)
+{
+	struct asking *a = &run->asking;
+	verdict_free(&a->verdict);
+	buf_free(&a->request);
+	free(a->cause);
+	*a = (struct asking){ 0 };
+}
