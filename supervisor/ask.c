@@ -18,6 +18,9 @@
 #define BUILTIN_MS 60000
 #define ANSWER_SHOWN 2000
 #define SUCCEEDED_MAX 1000
+/* What they are called for files and in the environment; no task can have such an id. */
+#define DEBUGGER_ID "+debugger"
+#define FIX_ID "+fix"
 
 /* One attempt with all that it printed, while a request is made. */
 struct heard {
@@ -185,7 +188,7 @@ static bool start_aside(struct run *run, struct job *job, size_t task, int64_t l
 static bool start_builtin(struct run *run)
 {
 	struct job job;
-	const struct task task = { .id = "debugger", .kind = TASK_SHELL, .text = "" };
+	const struct task task = { .id = DEBUGGER_ID, .kind = TASK_SHELL, .text = "" };
 	launch_job(&run->launch, &job, run->step, &task, run->asking.asked, NULL, NULL);
 	job.kind = JOB_DEBUGGER;
 	job.input = buf_str(&run->asking.request);
@@ -196,7 +199,7 @@ static bool start_builtin(struct run *run)
 static bool start_agent(struct run *run, const struct agent *agent)
 {
 	struct job job;
-	const struct task task = { .id = "debugger",
+	const struct task task = { .id = DEBUGGER_ID,
 		.kind = TASK_AGENT,
 		.agent = agent,
 		.text = buf_str(&run->asking.request),
@@ -316,7 +319,7 @@ bool ask_fix(struct run *run)
 {
 	const struct verdict_fix *fix = &run->asking.verdict.fix;
 	struct job job;
-	struct task task = { .id = "fix" };
+	struct task task = { .id = FIX_ID };
 	struct task_more more = { .timeout_ms = UNSET, .idle_timeout_ms = UNSET, .retries = UNSET };
 	if (fix->kind == FIX_AGENT) {
 		task.kind = TASK_AGENT;

@@ -285,6 +285,6 @@ void intake_free(struct run *run);
 /* The exit status as things stand. */
 int summary_status(const struct run *run);
 /* The last block on standard error. */
-void summary_print(struct run *run, int64_t wall_ms);
+void summary_print(struct run *run, const struct totals *totals);
 
 #endif

@@ -217,15 +217,21 @@ void emit_live_end(struct emit *e)
 	e->live_out = e->live_err = NULL;
 }
 
-void emit_summary(struct emit *e, const struct counts *counts, int64_t wall_ms,
-    int64_t sequential_ms)
+void emit_summary(struct emit *e, const struct totals *totals)
 {
+	struct totals shown = *totals;
+	struct buf path = BUF_INIT;
 	if (e->config->output != OUTPUT_JSON)
 		return;
+	if (totals->escalation != NULL) {
+		buf_addf(&path, "%s/%s", e->record->dir.path, totals->escalation);
+		shown.escalation = buf_str(&path);
+	}
 	cJSON *object = cJSON_CreateObject();
 	json_add_string(object, "run", e->record->dir.id);
-	add_summary(object, counts, wall_ms, sequential_ms);
+	add_summary(object, &shown);
 	add_line(e->out, object);
+	buf_free(&path);
 }
 
 void emit_merged(struct emit *e, int fd)

@@ -9,6 +9,7 @@
 
 #include "shared/result.h"
 #include "supervisor/config.h"
+#include "supervisor/events.h"
 #include "supervisor/node.h"
 #include "supervisor/outcome.h"
 #include "supervisor/record.h"
@@ -54,8 +55,7 @@ void emit_live(struct emit *e, const struct task *task, bool is_err, const char 
 void emit_live_end(struct emit *e);
 
 /* -o json: the last line. -o merged: the merged result, a file that is taken over; -1: none. */
-void emit_summary(struct emit *e, const struct counts *counts, int64_t wall_ms,
-    int64_t sequential_ms);
+void emit_summary(struct emit *e, const struct totals *totals);
 void emit_merged(struct emit *e, int fd);
 void emit_free(struct emit *e);
 

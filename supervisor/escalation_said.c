@@ -101,8 +101,9 @@ static void add_groups(struct buf *out, const cJSON *groups)
 
 		if (count++ >= GROUPS_SHOWN)
 			continue;
-		buf_addstr(out, "- Together: ");
-		add_tasks(out, json_get(group, "tasks"));
+		const cJSON *tasks = json_get(group, "tasks");
+		buf_addstr(out, cJSON_GetArraySize(tasks) == 1 ? "- Task " : "- Tasks ");
+		add_tasks(out, tasks);
 		if (cause != NULL) {
 			buf_addstr(out, ": ");
 			markdown_text_cut(out, cause, LINE_SHOWN);

@@ -156,15 +156,17 @@ static void add_asked(struct buf *out, const struct escalation *e)
 		buf_addstr(out, ". ");
 	}
 	buf_addstr(out, "Asked for: ");
-	add_number(out, e->tasks, "task", "tasks");
+	if (e->nagents > 0 || e->tasks == 0)
+		add_number(out, e->tasks, "task", "tasks");
+	else
+		add_number(out, e->tasks, "command", "commands");
 	if (steps > 1)
 		buf_addf(out, " in %d steps", steps);
 	add_agents(out, e);
-	if (e->commands > 0) {
-		buf_addstr(out, e->nagents > 0 ? " and " : ", ");
-		add_number(out, e->commands, "command", "commands");
+	if (e->commands > 0 && e->nagents > 0)
+		buf_addstr(out, " and as commands");
+	else if (e->commands > 0)
 		add_template(out, e);
-	}
 	buf_addstr(out, ". ");
 }
 
@@ -313,7 +315,8 @@ static void add_failures(struct buf *out, struct escalation *e)
 {
 	uint64_t all = e->finished[RESULT_FAILED];
 
-	qsort(e->failed, e->nfailed, sizeof(*e->failed), by_number);
+	if (e->nfailed > 0)
+		qsort(e->failed, e->nfailed, sizeof(*e->failed), by_number);
 	buf_addstr(out, "\n## What failed\n");
 	for (size_t i = 0; i < e->nfailed; i++)
 		add_failed(out, e, &e->failed[i]);

@@ -267,23 +267,23 @@ cJSON *event_escalated(const struct step *step, const char *reason)
 	return e;
 }
 
-void add_summary(cJSON *object, const struct counts *counts, int64_t wall_ms, int64_t sequential_ms)
+void add_summary(cJSON *object, const struct totals *t)
 {
-	json_add_string(object, "outcome", outcome_text(outcome_of(counts)));
-	add_counts(object, counts);
-	json_add_seconds(object, "seconds", wall_ms);
-	json_add_seconds(object, "sequential_seconds", sequential_ms);
-	json_add_seconds(object, "saved_seconds",
-	    sequential_ms > wall_ms ? sequential_ms - wall_ms : 0);
+	int64_t saved = t->sequential_ms - t->wall_ms;
+
+	json_add_string(object, "outcome", outcome_text(outcome_of(&t->counts)));
+	add_counts(object, &t->counts);
+	json_add_seconds(object, "seconds", t->wall_ms);
+	json_add_seconds(object, "sequential_seconds", t->sequential_ms);
+	json_add_seconds(object, "saved_seconds", saved > 0 ? saved : 0);
 	json_add_null(object, "usage");
-	json_add_null(object, "escalation");
+	json_add_string(object, "escalation", t->escalation);
 }
 
-cJSON *event_run_finished(const struct counts *counts, int64_t wall_ms, int64_t sequential_ms,
-    int exit_status, int signal)
+cJSON *event_run_finished(const struct totals *totals, int exit_status, int signal)
 {
 	cJSON *e = journal_event("run-finished");
-	add_summary(e, counts, wall_ms, sequential_ms);
+	add_summary(e, totals);
 	json_add_integer(e, "exit", exit_status);
 	json_add_string(e, "signal", signal != 0 ? signal_word(signal) : NULL);
 	return e;

@@ -36,11 +36,17 @@ cJSON *event_step_finished(const struct step *step, const struct counts *counts,
     int64_t sequential_ms, const char *merged);
 cJSON *event_escalated(const struct step *step, const char *reason);
 
+/* A run in numbers, at its end. */
+struct totals {
+	struct counts counts;
+	int64_t wall_ms;
+	int64_t sequential_ms;	/* all attempts one after another */
+	const char *escalation; /* path of ESCALATION.md; NULL: there is none */
+};
+
 /* The last line of `-o json`, and the members of run-finished. */
-void add_summary(cJSON *object, const struct counts *counts, int64_t wall_ms,
-    int64_t sequential_ms);
-cJSON *event_run_finished(const struct counts *counts, int64_t wall_ms, int64_t sequential_ms,
-    int exit_status, int signal);
+void add_summary(cJSON *object, const struct totals *totals);
+cJSON *event_run_finished(const struct totals *totals, int exit_status, int signal);
 
 /* "SIGTERM". */
 const char *signal_word(int signal);

@@ -166,7 +166,7 @@ const struct option_info option_table[] = {
 	  .help = "how many tasks must succeed for exit status 0: all, one (partial), N, or N%" },
 	{ .name = "fail-fast", .commands = IN_RUN, .group = GROUP_FAILURES, .type = OPTION_FLAG,
 	  TO(fail_fast),
-	  .help = "retry at once, ask no debugger, start nothing more after a task's last failure" },
+	  .help = "retry at once, ask nobody, start nothing more after a task's last failure" },
 	{ .name = "debugger", .argument = "builtin|none|AGENT", .commands = IN_RUN,
 	  .group = GROUP_FAILURES, .environment = true, .type = OPTION_TEXT, TO(debugger),
 	  .fallback = "builtin", .help = "who is asked why tasks failed" },

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/text.h"
 #include "shared/xalloc.h"
 #include "supervisor/coordinator.h"
 #include "supervisor/events.h"

@@ -14,6 +14,7 @@
 #include "shared/text.h"
 #include "shared/xalloc.h"
 #include "supervisor/coordinator.h"
+#include "supervisor/escalation.h"
 #include "supervisor/events.h"
 #include "supervisor/scope.h"
 
@@ -267,12 +268,23 @@ static void force_journal(struct run *run)
 	run_trouble(run, EXIT_IO);
 }
 
+/* For a person who must decide; one that cannot be written is told of, and `pollard show` has all of it. */
+static const char *write_escalation(struct run *run)
+{
+	if (!run->escalated || !run->record.kept || run->record.error != 0)
+		return NULL;
+	if (escalation_write(&run->record.dir, run->config->name) == 0)
+		return ESCALATION_NAME;
+	sink_addf(run->err, "pollard: warning: cannot write '%s/%s': %s\n", safe(run->record.dir.path),
+	    ESCALATION_NAME, strerror(errno));
+	return NULL;
+}
+
 /* Not forced to the disk: without it a run merely looks as if its end had been cut short. */
-static void record_end(struct run *run, int64_t wall_ms)
+static void record_end(struct run *run, const struct totals *totals)
 {
 	record_event(&run->record,
-	    event_run_finished(&run->counts, wall_ms, run->sequential_ms, summary_status(run),
-		run->stop.signal));
+	    event_run_finished(totals, summary_status(run), run->stop.signal));
 	write_journal(run);
 	record_write_state(&run->record);
 }
@@ -280,16 +292,19 @@ static void record_end(struct run *run, int64_t wall_ms)
 /* The last records and the last words. */
 static int finish_run(struct run *run)
 {
-	int64_t wall = clock_mono_ms() - run->began_ms;
 	force_journal(run);
+	const struct totals totals = { .counts = run->counts,
+		.wall_ms = clock_mono_ms() - run->began_ms,
+		.sequential_ms = run->sequential_ms,
+		.escalation = write_escalation(run) };
 	int status = summary_status(run);
-	record_end(run, wall);
+	record_end(run, &totals);
 	if (run->config->output == OUTPUT_MERGED) {
 		emit_merged(&run->emit, run->merged_fd);
 		run->merged_fd = -1;
 	}
-	emit_summary(&run->emit, &run->counts, wall, run->sequential_ms);
-	summary_print(run, wall);
+	emit_summary(&run->emit, &totals);
+	summary_print(run, &totals);
 	if (!loop_sweep(run->loop))
 		sink_addf(run->err,
 		    "pollard: warning: processes of a dead worker could not be ended\n");
@@ -298,7 +313,7 @@ static int finish_run(struct run *run)
 	stop_check(run);
 	drain(run);
 	if (summary_status(run) != status)
-		record_end(run, wall);
+		record_end(run, &totals);
 	return summary_status(run);
 }
 

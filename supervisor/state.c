@@ -123,7 +123,6 @@ static void line_clear(struct state_line *line)
 	free(line->agent);
 	free(line->summary);
 	free(line->error);
-	free(line->telling);
 	*line = (struct state_line){ .phase = LINE_UNUSED };
 }
 
@@ -251,35 +250,6 @@ static void add_files(struct state_step *step, const cJSON *record, uint64_t tas
 	}
 }
 
-static bool says_something(const char *line, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (isalnum((unsigned char)line[i]) || (unsigned char)line[i] >= 0x80)
-			return true;
-	return false;
-}
-
-/* The last line that says something, or NULL: programs put what went wrong at the end. */
-static char *last_telling_line(const char *text)
-{
-	if (text == NULL)
-		return NULL;
-	for (size_t end = strlen(text); end > 0;) {
-		size_t start = end;
-
-		while (start > 0 && text[start - 1] != '\n')
-			start--;
-		if (says_something(text + start, end - start)) {
-			struct buf line = BUF_INIT;
-
-			text_summary(&line, text + start, end - start, STATE_TEXT_MAX);
-			return buf_detach(&line);
-		}
-		end = start > 0 ? start - 1 : 0;
-	}
-	return NULL;
-}
-
 /* The events, in the order of their frequency. */
 
 static void task_added(struct state_step *step, const cJSON *record, const char *id)
@@ -334,8 +304,6 @@ static void attempt_finished(struct state_step *step, const cJSON *record, const
 	line->phase = LINE_WAITING;
 	line->attempts = (uint32_t)get_count(record, "attempt");
 	set_text(&line->error, json_get_string(record, "error"));
-	free(line->telling);
-	line->telling = failed ? last_telling_line(json_get_string(record, "stderr")) : NULL;
 }
 
 static void line_finish(struct state_line *line, const cJSON *record, enum result_status status)

@@ -29,7 +29,6 @@ struct state_line {
 	char *agent;   /* NULL: a command */
 	char *summary; /* NULL: none */
 	char *error;   /* of the task, or of its last attempt while it goes on; NULL: none */
-	char *telling; /* the last line of the last attempt's standard error; NULL: none */
 	uint32_t hash; /* of id */
 	uint32_t next; /* 1 + the index of the next line in the same bucket; 0: none */
 	uint64_t number;

@@ -167,16 +167,9 @@ static bool adds_to(const char *error, const char *detail)
 	return detail != NULL && (error == NULL || strstr(error, detail) == NULL);
 }
 
-/*
- * What went wrong, in words. An agent's answer says it best; of a command that is what it wrote
- * last on standard error, for its output may begin with anything.
- */
+/* What went wrong, in words; of a failure the summary is the line that tells most. */
 static void add_failure(struct buf *out, const struct state_line *line)
 {
-	const char *first = line->agent != NULL ? line->summary : line->telling;
-	const char *second = line->agent != NULL ? line->telling : line->summary;
-	const char *detail = first != NULL ? first : second;
-
 	buf_addstr(out, "❌ Failed");
 	if (line->attempts > 1)
 		buf_addf(out, " after %" PRIu32 " attempts", line->attempts);
@@ -184,9 +177,9 @@ static void add_failure(struct buf *out, const struct state_line *line)
 		buf_addstr(out, ": ");
 		markdown_text(out, line->error);
 	}
-	if (adds_to(line->error, detail)) {
+	if (adds_to(line->error, line->summary)) {
 		buf_addstr(out, ": ");
-		markdown_text(out, detail);
+		markdown_text(out, line->summary);
 	}
 }
 

@@ -110,7 +110,7 @@ static void print_cause(struct run *run)
 		sink_addf(run->err, "  cause: %s\n", safe(run->asking.cause));
 }
 
-static void print_commands(struct run *run)
+static void print_commands(struct run *run, const char *escalation)
 {
 	if (!run->record.kept)
 		return;
@@ -121,9 +121,9 @@ static void print_commands(struct run *run)
 		    safe(member(f, "task")));
 		cJSON_Delete(f);
 	}
-	if (run->escalated)
-		sink_addf(run->err, "  what to decide: %s/ESCALATION.md\n",
-		    safe(run->record.dir.path));
+	if (escalation != NULL)
+		sink_addf(run->err, "  what to decide: %s/%s\n", safe(run->record.dir.path),
+		    escalation);
 	sink_addf(run->err, "  the whole run:  pollard show %s\n", id);
 	sink_addf(run->err, "  what to repeat: pollard failed %s\n", id);
 }
@@ -160,13 +160,13 @@ static int by_task(const void *a, const void *b)
 	return fa->task < fb->task ? -1 : fa->task > fb->task;
 }
 
-void summary_print(struct run *run, int64_t wall_ms)
+void summary_print(struct run *run, const struct totals *totals)
 {
 	const struct counts *c = &run->counts;
 	int status = summary_status(run);
 	if (outcome_of(c) == OUTCOME_ALL && run->stop.signal == 0 && status < EXIT_USAGE) {
 		if (status == EXIT_MET)
-			print_success(run, wall_ms);
+			print_success(run, totals->wall_ms);
 		else
 			sink_addf(run->err, "pollard: ALL %llu/%llu, but more were required\n",
 			    (unsigned long long)c->succeeded, (unsigned long long)c->total);
@@ -179,5 +179,5 @@ void summary_print(struct run *run, int64_t wall_ms)
 		print_failure(run, i);
 	print_others(run);
 	print_cause(run);
-	print_commands(run);
+	print_commands(run, totals->escalation);
 }

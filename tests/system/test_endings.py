@@ -111,8 +111,9 @@ def kill_supervisor(t, tasks, ready):
     process of every tree was gone."""
     run = t.start("pollard", "run", "-j", "0", "--grace", "60s", "--shell", input=tasks)
     ready(run)
-    below = [pid for pid, _ in run.descendants()]
-    t.check(len(below) >= 4, f"only {len(below)} processes")
+    # Lists of children are read one after another and may miss some of them while others come and go.
+    below = t.wait_for(lambda: (lambda pids: pids if len(pids) >= 4 else None)([pid for pid, _ in run.descendants()]),
+                       "all processes to be seen")
     run.kill(signal.SIGKILL)
     # What forks away in this moment is found below us: orphans come to the test.
     run.expect(-9)

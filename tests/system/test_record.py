@@ -518,7 +518,7 @@ def test_state_all(t):
 def test_state_partial(t):
     """STATE.md of outcome partial: what failed, after how many attempts, and what recovery did"""
     agents(t)
-    t.run(*RUN, "-o", "none", input=items("authentication", "session", "second"), status=1)
+    t.run(*RUN, "--debugger", "none", "-o", "none", input=items("authentication", "session", "second"), status=1)
     t.equal(without_notes(t.state_md()), """# RUN
 - **Status**: ⚠️ Partial: 2 of 3 succeeded
 
@@ -537,7 +537,7 @@ def test_state_partial(t):
 def test_state_none(t):
     """STATE.md of outcome none: escalated, and said so"""
     agents(t)
-    t.run(*RUN, "-o", "none", input=items("x", "y"), status=2)
+    t.run(*RUN, "--debugger", "none", "-o", "none", input=items("x", "y"), status=2)
     t.equal(without_notes(t.state_md()), """# RUN
 - **Status**: ❌ Failed: 0 of 2 succeeded
 
@@ -547,7 +547,7 @@ def test_state_none(t):
   1. researcher (x) → ❌ Failed after 2 attempts: exit 1: could not find schema
   2. researcher (y) → ❌ Failed: exit 1: could not find schema
 - **Recovery**: Level 3: x, y retried one after another, refined: the first failed again, the rest was not tried
-- **Escalated**: no task succeeded
+- **Escalated**: no task succeeded; retries did not help; see ESCALATION.md
 """)
 
 

@@ -111,7 +111,8 @@ def test_scenario_1_alone(t):
     run(t, tasks("never"), "-r", "2", status=2)
     t.equal(sequence(t), ["+never.1@0", "-never.1", "+never.2@1", "-never.2", "+never.3@1", "-never.3"])
     t.equal(len(t.events("escalated")), 1)
-    t.equal([r["text"] for r in t.events("recovery")], ["never retried 2 times, refined: failed again"])
+    t.equal([r["text"] for r in t.events("recovery")],
+            ["never retried 2 times, refined: failed again; the debugger: 1 task: exit 3: cannot find never, attempt 3"])
 
 
 def test_ladder_waits(t):
@@ -131,9 +132,9 @@ def test_ladder_waits(t):
 
 
 def test_scenario_2(t):
-    """scenario 2: several fail, others succeeded: retried one after another in the order of the list, at level 2"""
+    """scenario 2 without a debugger: several fail, others succeeded: retried one after another in the order of the list, at level 2"""
     prepare(t)
-    run(t, tasks("never1", "a", "once1", "twice", "once2"), "-r", "2", status=1)
+    run(t, tasks("never1", "a", "once1", "twice", "once2"), "-r", "2", "--debugger", "none", status=1)
     t.equal(retries(t), [
         "+never1.2@2", "-never1.2", "+never1.3@2", "-never1.3",
         "+once1.2@2", "-once1.2",
@@ -158,9 +159,9 @@ def test_first_attempts_overlap(t):
 
 
 def test_scenario_3_canary_fails(t):
-    """scenario 3: all fail: the first is the canary; it fails again, so the rest is not tried; escalated, exit 2"""
+    """scenario 3 without a debugger: all fail: the first is the canary; it fails again, so the rest is not tried; escalated, exit 2"""
     prepare(t)
-    run(t, tasks("never1", "once", "never2"), status=2)
+    run(t, tasks("never1", "once", "never2"), "--debugger", "none", status=2)
     t.equal(retries(t), ["+never1.2@3", "-never1.2"])
     t.equal(finished(t), {"never1": ("failed", 2, 3), "once": ("failed", 1, 0), "never2": ("failed", 1, 0)})
     t.equal([(r["level"], r["text"]) for r in t.events("recovery")],
@@ -185,11 +186,16 @@ def test_scenario_3_canary_retries(t):
 
 
 def test_no_retries(t):
-    """with no retries left nothing is attempted again, and no recovery is told"""
+    """with no retries nothing is attempted again: with nobody to ask no recovery is told, else what was found"""
     prepare(t)
-    run(t, tasks("once", "a", "never"), "-r", "0", status=1)
+    run(t, tasks("once", "a", "never"), "-r", "0", "--debugger", "none", status=1)
     t.equal(retries(t), [])
     t.equal(t.events("recovery"), [])
+    run(t, tasks("once", "a", "never"), "-r", "0", status=1)
+    t.equal(retries(t), [])
+    t.equal([r["valid"] for r in t.events("verdict")], [True])
+    t.equal(len(t.events("recovery")), 1)
+    t.matches(t.events("recovery")[0]["text"], r"^independent: 2 tasks \(once, never\): .*; not retried$")
 
 
 def test_debugger_none(t):
@@ -445,4 +451,7 @@ def test_escalated(t):
     run(t, tasks("a", "never"), "--require", "partial", status=0)
     t.equal(t.events("escalated"), [])
     run(t, tasks("never1", "never2"), "--require", "partial", status=2)
-    t.equal([r["reason"] for r in t.events("escalated")], ["no task succeeded"])
+    t.equal([r["reason"] for r in t.events("escalated")],
+            ["no task succeeded; retries did not help: 2 tasks: exit 3: cannot find never1, attempt 1"])
+    run(t, tasks("never1", "never2"), "--require", "partial", "--debugger", "none", status=2)
+    t.equal([r["reason"] for r in t.events("escalated")], ["no task succeeded; retries did not help"])

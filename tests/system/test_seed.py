@@ -222,7 +222,8 @@ def test_testing_none(t):
     t.contains(text, "  1. test-writer (1) → ❌ Failed after 2 attempts: exit 1: there is no module auth\n")
     t.contains(text, "  2. test-writer (2) → ❌ Failed: exit 1: there is no module payment\n")
     t.contains(text, "the first failed again, the rest was not tried\n")
-    t.contains(text, "- **Escalated**: no task succeeded\n")
+    t.matches(text, r"^- \*\*Escalated\*\*: no task succeeded; retries did not help: ")
+    t.equal([r["level"] for r in t.events("verdict")], [3])
     t.matches(p.err, r"\Apollard: NONE 0/3 \(")
 
 

@@ -95,12 +95,17 @@ static void attempt(const char *step, const char *task, int n)
 	    task, n);
 }
 
+/* What the worker of the last failed attempt found to be the line that tells most. */
+static char told[256];
+
 static void attempt_failed(const char *step, const char *task, int n, const char *error,
     const char *output)
 {
 	feed("{'event':'attempt-finished','step':'%s','task':'%s','attempt':%d,'agent':null,"
 	     "'status':'failed','reason':'exit','error':'%s','stderr':'%s'}",
 	    step, task, n, error, output);
+	if (*output != '\0')
+		snprintf(told, sizeof(told), "'%s'", output);
 }
 
 static void succeed(const char *step, const char *task, const char *summary, const char *files)
@@ -117,8 +122,9 @@ static void end_task(const char *step, const char *task, const char *status, con
     const char *error, int attempts)
 {
 	feed("{'event':'task-finished','step':'%s','task':'%s','agent':null,'status':'%s',"
-	     "'reason':'%s','error':%s,'attempts':%d,'summary':null,'files':[]}",
-	    step, task, status, reason, error, attempts);
+	     "'reason':'%s','error':%s,'attempts':%d,'summary':%s,'files':[]}",
+	    step, task, status, reason, error, attempts, *told != '\0' ? told : "null");
+	*told = '\0';
 }
 
 static void end_step(const char *step, const char *outcome, int succeeded, int failed, int skipped,
@@ -158,7 +164,7 @@ START_TEST(the_form_of_the_specification)
 	attempt_failed("1", "session", 1, "exit 1", "");
 	feed("{'event':'recovery','step':'1','level':1,'text':'session retried once, refined'}");
 	attempt("1", "session", 2);
-	attempt_failed("1", "session", 2, "exit 1", "could not find schema\\n");
+	attempt_failed("1", "session", 2, "exit 1", "could not find schema");
 	end_task("1", "session", "failed", "exit", "'exit 1'", 2);
 	end_step("1", "partial", 2, 1, 0, 100, 225);
 	end_task("2", "4", "skipped", "needs", "'step 1 failed'", 0);
@@ -346,13 +352,13 @@ START_TEST(what_a_failure_says)
 	add("1", "b", 2, "'researcher'");
 	add("1", "c", 3, "null");
 	add("1", "d", 4, "null");
-	/* a command: the last line of its standard error that says something */
+	/* a command: the line of its standard error that tells most */
 	attempt("1", "a", 1);
-	attempt_failed("1", "a", 1, "exit 2", "Traceback:\\n  KeyError: x\\n\\n---\\n");
+	attempt_failed("1", "a", 1, "exit 2", "KeyError: x");
 	end_task("1", "a", "failed", "exit", "'exit 2'", 1);
 	/* an agent: what it answered */
 	attempt("1", "b", 1);
-	attempt_failed("1", "b", 1, "exit 1", "debug noise");
+	attempt_failed("1", "b", 1, "exit 1", "");
 	feed("{'event':'task-finished','step':'1','task':'b','status':'failed','reason':'exit',"
 	     "'error':'exit 1','attempts':1,'summary':'no such table','files':[]}");
 	/* nothing to add */
@@ -568,8 +574,27 @@ START_TEST(merged_and_escalated)
 
 	expect_line("- **Status**: ❌ Failed: 0 of 1 succeeded");
 	expect_line("### Step 1: build (Sequential)");
-	expect_line("- **Escalated**: nothing helped");
+	expect_line("- **Escalated**: nothing helped; see ESCALATION.md");
 	expect_line("- **Merged Result**: merged/build.md");
+}
+END_TEST
+
+START_TEST(what_the_debugger_said)
+{
+	start("null", "{'id':'1','title':null,'goal':null,'count':2}");
+	feed("{'event':'verdict','step':'1','level':2,'debugger':'doctor','valid':false,"
+	     "'error':'unknown key','verdict':null,'answer':'<x>','seconds':1}");
+	feed("{'event':'verdict','step':'1','level':2,'debugger':'builtin','valid':true,"
+	     "'error':null,'verdict':{'relation':'related','cause':'2 tasks: no `x`',"
+	     "'strategy':'parallel'},'answer':null,'seconds':1}");
+	feed("{'event':'recovery','step':'1','level':2,'text':'b retried'}");
+	feed("{'event':'verdict','step':'1','level':3,'debugger':'builtin','valid':false,"
+	     "'error':null,'verdict':null,'answer':null,'seconds':1}");
+
+	expect_line("- **Recovery**: Level 2: doctor debugger: no verdict: unknown key\n"
+		    "- **Recovery**: Level 2: builtin debugger: related: 2 tasks: no \\`x\\`\n"
+		    "- **Recovery**: Level 2: b retried\n"
+		    "- **Recovery**: Level 3: builtin debugger: no verdict");
 }
 END_TEST
 
@@ -581,6 +606,8 @@ START_TEST(bad_records_are_ignored)
 	feed("{'event':'task-finished','step':'1','task':'a','status':'exploded'}");
 	feed("{'event':'attempt-finished','step':'1','task':'zz'}");
 	feed("{'event':'recovery','step':'1'}");
+	feed("{'event':'verdict','step':'1'}");
+	feed("{'event':'verdict','step':'1','debugger':5,'verdict':7}");
 	feed("{'event':'a-later-one','step':'9','task':'x'}");
 	expect_line("# ?");
 }
@@ -606,6 +633,7 @@ Suite *state_suite(void)
 	tcase_add_test(form, text_of_tasks_stays_text);
 	tcase_add_test(form, a_name_keeps_its_line);
 	tcase_add_test(form, merged_and_escalated);
+	tcase_add_test(form, what_the_debugger_said);
 	suite_add_tcase(suite, form);
 
 	TCase *bounds = tcase_create("bounds");
