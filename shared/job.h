@@ -18,10 +18,10 @@
 #define WORKER_SHORTAGE 71
 
 enum job_kind {
-	JOB_COMMAND, /* argv */
-	JOB_AGENT,   /* argv with {prompt_file} and the like, the prompt on standard input */
+	JOB_COMMAND,  /* argv */
+	JOB_AGENT,    /* argv with {prompt_file} and the like, the prompt on standard input */
 	JOB_DEBUGGER, /* the built-in debugger: a function of the request in `input` */
-	JOB_MERGE,   /* the built-in merge: a function run in the worker */
+	JOB_MERGE,    /* the built-in merge: a function run in the worker */
 };
 
 struct job_env {

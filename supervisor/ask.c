@@ -332,19 +332,21 @@ bool ask_fix(struct run *run)
 		more.argv = (const char *const *)fix->argv;
 		task.more = &more;
 	}
-	bool possible =
-	    task.kind == TASK_ARGV || (task.agent != NULL && task.agent->command != NULL);
+	bool started = false;
+	bool usable = task.kind == TASK_ARGV || (task.agent != NULL && task.agent->command != NULL);
 	progress_line(&run->progress, "carrying out the fix of the verdict");
-	if (possible) {
+	if (usable) {
 		launch_job(&run->launch, &job, run->step, &task, run->ladders, NULL, NULL);
-		possible = start_aside(run, &job, TASK_OF_FIX, job.timeout_ms);
+		started = start_aside(run, &job, TASK_OF_FIX, job.timeout_ms);
 	}
-	if (!possible) {
+	if (!started) {
 		struct result r;
 		result_init(&r);
 		r.status = RESULT_FAILED;
-		result_set_error(&r, "there is no agent '%s' that can be used",
-		    fix->agent != NULL ? fix->agent : "?");
+		if (usable)
+			result_set_error(&r, "cannot start a worker for it");
+		else
+			result_set_error(&r, "there is no agent '%s' that can be used", fix->agent);
 		ask_fixed(run, &r);
 		result_free(&r);
 	}

@@ -175,7 +175,8 @@ static void tell(struct run *run)
 	else if (!ladder_text(l, &text))
 		buf_reset(&text);
 	if (text.len > 0) {
-		record_event(&run->record, event_recovery(run->step, (int)l->level, buf_str(&text)));
+		record_event(&run->record,
+		    event_recovery(run->step, (int)l->level, buf_str(&text)));
 		progress_line(&run->progress, "recovery, level %u: %s", l->level, buf_str(&text));
 	}
 	buf_free(&text);

@@ -275,8 +275,8 @@ static const char *write_escalation(struct run *run)
 		return NULL;
 	if (escalation_write(&run->record.dir, run->config->name) == 0)
 		return ESCALATION_NAME;
-	sink_addf(run->err, "pollard: warning: cannot write '%s/%s': %s\n", safe(run->record.dir.path),
-	    ESCALATION_NAME, strerror(errno));
+	sink_addf(run->err, "pollard: warning: cannot write '%s/%s': %s\n",
+	    safe(run->record.dir.path), ESCALATION_NAME, strerror(errno));
 	return NULL;
 }
 

@@ -375,7 +375,8 @@ static void step_finished(struct state *s, struct state_step *step, const cJSON 
 static void add_recovery(struct state_step *step, const char *line)
 {
 	if (step->nrecoveries < STATE_RECOVERIES_MAX)
-		set_text(&step->recoveries[step->nrecoveries], line);
+		/* what came of it stands at its end */
+		set_whole(&step->recoveries[step->nrecoveries], line);
 	step->nrecoveries++;
 }
 

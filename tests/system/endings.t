@@ -11,7 +11,7 @@ done
 === [39] a command that ends while its child holds the pipe: not waited for, killed, counted
 $ echo 60 | pollard run -o json -- misbehave grandchild 2>/dev/null | python3 -c '
 > import json, sys
-> r = json.loads(sys.stdin.readline())
+> r = json.loads(sys.stdin.read().split("\n")[0])
 > print(r["status"], repr(r["stdout"]), r["leftover_processes"], r["seconds"] < 10)'
 [stdout]
 succeeded 'parent done\n' 1 True
@@ -19,7 +19,7 @@ succeeded 'parent done\n' 1 True
 === [39] leftovers that ignore SIGTERM are killed, and a failed task keeps its own reason
 $ echo x | pollard run -o json --progress none -- sh -c 'misbehave grandchild 60 ignore-term; exit 7' 2>/dev/null | python3 -c '
 > import json, sys
-> r = json.loads(sys.stdin.readline())
+> r = json.loads(sys.stdin.read().split("\n")[0])
 > print(r["status"], r["reason"], r["exit"], r["leftover_processes"])'
 [stdout]
 failed exit 7 1
@@ -28,7 +28,7 @@ failed exit 7 1
 === [40] a daemon (two forks, a session of its own, deaf to SIGTERM, without its environment) is killed and counted
 $ echo 60 | pollard run -o json -- sh -c 'misbehave daemon $0 ignore-term quiet clean-env; misbehave daemon $0' 2>/dev/null | python3 -c '
 > import json, sys
-> r = json.loads(sys.stdin.readline())
+> r = json.loads(sys.stdin.read().split("\n")[0])
 > print(r["status"], r["leftover_processes"])'
 [stdout]
 succeeded 2
@@ -37,7 +37,7 @@ succeeded 2
 [limit] 40
 $ printf '%s\n' 'misbehave forktree 3 3 60 & sleep 0.2' 'misbehave forkrun 60 & sleep 0.2' | pollard run -k -o json --shell 2>/dev/null | python3 -c '
 > import json, sys
-> a, b = json.loads(sys.stdin.readline()), json.loads(sys.stdin.readline())
+> a, b = map(json.loads, sys.stdin.read().split("\n")[:2])
 > print(a["status"], a["leftover_processes"], b["status"], b["leftover_processes"] >= 0)'
 [stdout]
 succeeded 40 succeeded True
@@ -45,7 +45,7 @@ succeeded 40 succeeded True
 === [40] processes that end by themselves a moment later are no leftovers
 $ echo x | pollard run -o json -- bash -c 'tee /dev/null > >(cat) <<<hi' 2>/dev/null | python3 -c '
 > import json, sys
-> r = json.loads(sys.stdin.readline())
+> r = json.loads(sys.stdin.read().split("\n")[0])
 > print(r["status"], r["leftover_processes"])'
 [stdout]
 succeeded 0
@@ -86,7 +86,7 @@ Success! Everything went well.
 === [47] a timeout: SIGTERM, and what ends then has still timed out, whatever its status
 $ echo x | pollard run -t 300ms -o json --progress none -- sh -c 'exec misbehave exit-on-term 0' 2>/dev/null | python3 -c '
 > import json, sys
-> r = json.loads(sys.stdin.readline())
+> r = json.loads(sys.stdin.read().split("\n")[0])
 > print(r["status"], r["reason"], r["exit"], repr(r["stdout"]), r["error"], r["seconds"] < 5)'
 [stdout]
 failed timeout 0 'ready\nending as asked\n' timed out after 0.3s True
@@ -95,7 +95,7 @@ failed timeout 0 'ready\nending as asked\n' timed out after 0.3s True
 === [47] deaf to SIGTERM: SIGKILL after the grace, and that signal is not called a crash
 $ echo x | pollard run -t 200ms --grace 200ms -o json --progress none -- sh -c 'exec misbehave ignore-term' 2>/dev/null | python3 -c '
 > import json, sys
-> r = json.loads(sys.stdin.readline())
+> r = json.loads(sys.stdin.read().split("\n")[0])
 > print(r["status"], r["reason"], r["signal"], 0.4 <= r["seconds"] < 5)'
 [stdout]
 failed timeout SIGKILL True
@@ -129,7 +129,7 @@ $ echo x | pollard run -t 200ms --grace 200ms --progress none --shell <<<'misbeh
 === [48] a command that has stopped itself is ended by its timeout
 $ echo x | pollard run -t 300ms --grace 5s -o json --progress none -- sh -c 'trap "exit 3" TERM; kill -STOP $$; sleep 60' 2>/dev/null | python3 -c '
 > import json, sys
-> r = json.loads(sys.stdin.readline())
+> r = json.loads(sys.stdin.read().split("\n")[0])
 > print(r["status"], r["reason"], r["seconds"] < 4)'
 [stdout]
 failed timeout True
@@ -188,7 +188,7 @@ $ ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 strace -f -qq -o /dev/null -e inject
 === [54] an orphan that dies before its task is no result, and its status none
 $ echo x | pollard run -o json -- sh -c '(sh -c "sleep 0.1; exit 9" &); sleep 0.4; exit 0' 2>/dev/null | python3 -c '
 > import json, sys
-> r = json.loads(sys.stdin.readline())
+> r = json.loads(sys.stdin.read().split("\n")[0])
 > print(r["status"], r["exit"], r["leftover_processes"])'
 [stdout]
 succeeded 0 0

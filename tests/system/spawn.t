@@ -125,7 +125,8 @@ fine
 ^pollard: PARTIAL 1/3 \(a, b\)
 a: cannot start '.*': no such directory 'nowhere'
 b: cannot start '.*': cannot enter directory 'file': Not a directory
-[status] 1
+^  cause: 2 tasks: cannot start '.*': no such directory 'nowhere'
+[status] 3
 
 === [26] the directory that pollard itself was started in may be gone
 $ mkdir gone; cd gone; rmdir ../gone; echo x | pollard run --progress none -- echo

@@ -1188,3 +1188,31 @@ def test_progress(t):
         "pollard: the debugger says: related: 2 tasks: exit 3: the gearbox is stuck",
         "pollard: recovery, level 2: related: 2 tasks (never1, never2): 2 tasks: exit 3: the gearbox is stuck; "
         "retried side by side: failed again"])
+
+
+def test_failed_alone_with_skipped(t):
+    """scenario 1 with others that were skipped: alone means that no task succeeded; asked, escalated: 2"""
+    prepare(t)
+    run(t, tasks("never") + tasks("after", needs=["never"]), status=2)
+    t.equal(story(t), ["+never.1@0", "-never.1", "+never.2@1", "-never.2", "builtin says related", "escalated"])
+    t.equal(finished(t)["after"], ("skipped", 0, 0))
+
+
+def test_succeeded_never_again(t):
+    """whatever the level, a task that succeeded is never attempted again, and none more often than its retries allow"""
+    prepare(t)
+    doctor(t, verdict("independent", "sequential"))
+    run(t, tasks("a", "never1", "b", "twice", "never2", "c"), *ASK, "-r", "2", status=1)
+    t.equal(finished(t), {"a": ("succeeded", 1, 0), "b": ("succeeded", 1, 0), "c": ("succeeded", 1, 0),
+                          "never1": ("failed", 3, 2), "twice": ("succeeded", 3, 2), "never2": ("failed", 3, 2)})
+
+
+def test_own_retries(t):
+    """retries of each task are its own: what has none is told to the debugger and not attempted again"""
+    prepare(t)
+    run(t, tasks("once1", retries=0) + tasks("a") + tasks("once2", retries=1) + tasks("twice", retries=2), status=1)
+    rest = first_round(t, "once1", "a", "once2", "twice")
+    t.equal(rest[0], "builtin says related")
+    t.equal(finished(t), {"a": ("succeeded", 1, 0), "once1": ("failed", 1, 0), "once2": ("succeeded", 2, 2),
+                          "twice": ("succeeded", 3, 2)})
+    t.equal(len(t.events("verdict")[0]["verdict"]["groups"][0]["tasks"]), 3)

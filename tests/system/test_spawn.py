@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import time
 
 NOBODY = 31234
 
@@ -65,6 +66,8 @@ def test_signals_during_starts(t):
     while run.status is None:
         run.kill(signal.SIGUSR1)
         run.kill(signal.SIGCONT)
+        # as fast as it can take them, and not only that
+        time.sleep(0.002)
     run.expect(0)
     t.equal(len(t.events("task-finished")), 400, "tasks")
 
