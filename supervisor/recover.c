@@ -206,7 +206,10 @@ static bool start_batch(struct run *run, const struct ladder_step *step)
 		if (nodes_at(&run->nodes, task)->state != NODE_FAILED ||
 		    !schedule_try(run->schedule, task))
 			continue;
-		start_add(run, task, step->level, recover_pause(run, task, step->pause));
+		int64_t pause = recover_pause(run, task, step->pause);
+		if (pause < run->asking.verdict.pause_ms)
+			pause = run->asking.verdict.pause_ms;
+		start_add(run, task, step->level, pause);
 		started = true;
 	}
 	return started;

@@ -373,6 +373,14 @@ static bool take_timeout(struct reading *r, const cJSON *value, void *into)
 	    value);
 }
 
+static bool take_pause(struct reading *r, const cJSON *value, void *into)
+{
+	(void)into;
+	if (read_duration(value, &r->out->pause_ms) && r->out->pause_ms <= VERDICT_PAUSE_MAX_MS)
+		return true;
+	return not_expected(r, "pause", "a duration such as 4s or 2m, at most a day", value);
+}
+
 static bool take_retry(struct reading *r, const cJSON *value, void *into)
 {
 	static const struct member members[] = {
@@ -494,6 +502,7 @@ bool verdict_parse(const cJSON *object, const char *const *ids, size_t nids, str
 		{ "fix", false, take_fix },
 		{ "retry", false, take_retry },
 		{ "escalate", false, take_escalate },
+		{ "pause", false, take_pause },
 	};
 	struct reading r = { .out = out, .ids = ids, .nids = nids };
 	*out = (struct verdict){ 0 };
@@ -569,6 +578,8 @@ cJSON *verdict_to_json(const struct verdict *v, const char *const *ids)
 	json_add_item(object, "fix", fix_to_json(&v->fix));
 	json_add_item(object, "retry", retry_to_json(v, ids));
 	json_add_bool(object, "escalate", v->escalate);
+	if (v->pause_ms > 0)
+		json_add_seconds(object, "pause", v->pause_ms);
 	return object;
 }
 

@@ -12,6 +12,8 @@
 
 #include "supervisor/task.h"
 
+/* The longest pause that a verdict may ask for: a day. */
+#define VERDICT_PAUSE_MAX_MS (24 * 3600 * INT64_C(1000))
 #define CAUSE_MAX 500		      /* characters */
 #define VERDICT_TEXT_MAX (256 * 1024) /* bytes of a prompt or of advice */
 
@@ -82,6 +84,7 @@ struct verdict {
 	struct verdict_retry *retry; /* none: all that failed */
 	size_t nretry;
 	bool escalate;
+	int64_t pause_ms; /* least time before what it wants is attempted; 0: none said */
 };
 
 /*

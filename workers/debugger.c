@@ -737,6 +737,17 @@ static cJSON *make_retry_list(const struct inquiry *q)
 	return list;
 }
 
+/* The longest time that one of them was told to wait. */
+static int64_t longest_hint(const struct inquiry *q)
+{
+	int64_t longest = 0;
+
+	for (size_t i = 0; i < q->ngroups; i++)
+		if (q->groups[i].hint_ms > longest)
+			longest = q->groups[i].hint_ms;
+	return longest;
+}
+
 static void answer(const struct inquiry *q, struct buf *verdict)
 {
 	cJSON *object = cJSON_CreateObject();
@@ -751,6 +762,8 @@ static void answer(const struct inquiry *q, struct buf *verdict)
 	json_add_item(object, "retry", make_retry_list(q));
 	/* A task alone has used up its retries before anybody is asked. */
 	json_add_bool(object, "escalate", q->strategy == ADVISE_STOP || q->scenario == 1);
+	if (longest_hint(q) > 0)
+		json_add_seconds(object, "pause", longest_hint(q));
 	json_print(verdict, object);
 	buf_addch(verdict, '\n');
 	buf_free(&text);

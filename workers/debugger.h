@@ -21,7 +21,8 @@
  *   "stdout_tail", "stderr_tail"}]}]}
  *
  * and appends the verdict, one line of JSON with the members relation, cause, groups, strategy,
- * fix (null), retry and escalate, and a newline. Of a request "scenario", "failures" and the
+ * fix (null), retry and escalate, and where there is a hint how long to wait "pause" in seconds,
+ * and a newline. Of a request "scenario", "failures" and the
  * "task" and "attempts" of each must be there; "timeout" is the time limit in seconds, "error" the
  * one line that the worker or the adapter said; members that it does not know are ignored.
  * False, nothing appended, and *why says in one line what is wrong with the request.

@@ -2,6 +2,7 @@
 debuggers that help, misbehave, and hang. What was done when is read from the journal; nothing here waits for time
 where an event can be waited for."""
 
+import datetime
 import json
 import os
 import re
@@ -334,7 +335,7 @@ class Limited(BaseHTTPRequestHandler):
                 crowded, s.taken = s.taken, True
         self.send_response(429 if crowded else 200)
         if crowded:
-            self.send_header("Retry-After", "1")
+            self.send_header("Retry-After", "2")
         self.end_headers()
         with s.guard:
             s.inside -= 1
@@ -353,7 +354,8 @@ except urllib.error.HTTPError as e:
 
 
 def test_rate_limit(t):
-    """rate limit: a server that answers 429 when several come at once: related, one after another, all succeed"""
+    """rate limit: a server that answers 429 when several come at once: related, one after another, after the time
+    that it asked for, and all succeed"""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Limited)
     server.guard, server.together = threading.Lock(), threading.Barrier(3)
     server.inside = server.came = 0
@@ -371,6 +373,13 @@ def test_rate_limit(t):
     sequential_after(t, "xyz", 2)
     ends = {r["task"]: r for r in t.events("attempt-finished")}
     t.equal({r["status"] for r in ends.values()}, {"succeeded"})
+    asked = at(t.events("verdict")[0])
+    again = [at(r) for r in t.events("attempt-started") if r["attempt"] == 2]
+    t.check(again[0] - asked >= 1.9, f"tried again {again[0] - asked:.3f} s after the verdict")
+
+
+def at(record):
+    return datetime.datetime.fromisoformat(record["time"].replace("Z", "+00:00")).timestamp()
 
 
 # Failing until a fix is applied.

@@ -84,7 +84,7 @@ static void check_accepted(const cJSON *request)
 static void ask(cJSON *request)
 {
 	static const char *const members[] = { "relation", "cause", "groups", "strategy", "fix",
-		"retry", "escalate" };
+		"retry", "escalate", "pause" };
 	struct buf text = BUF_INIT;
 	struct json_error error;
 	const char *why = NULL;
@@ -99,7 +99,8 @@ static void ask(cJSON *request)
 	ck_assert_msg(verdict != NULL, "%s", error.message);
 	for (member = verdict->child; member != NULL; member = member->next, i++)
 		ck_assert_str_eq(member->string, members[i]);
-	ck_assert_uint_eq(i, 7);
+	/* the pause only where there is a hint */
+	ck_assert_uint_eq(i, json_get(verdict, "pause") != NULL ? 8 : 7);
 	ck_assert(cJSON_IsNull(json_get(verdict, "fix")));
 	buf_free(&text);
 	check_accepted(request);
@@ -219,6 +220,7 @@ START_TEST(rate_limit)
 	ask(request);
 	expect("related", "sequential", false);
 	ck_assert_ptr_ne(strstr(json_get_string(verdict, "cause"), "; wait at least 20s"), NULL);
+	ck_assert(json_get_number(verdict, "pause", 0) == 20);
 	ck_assert_int_eq(length("retry"), 2);
 	ck_assert_str_eq(json_get_string(retry(0), "advice"),
 	    "wait at least 20s, then make few requests at a time");
