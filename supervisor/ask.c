@@ -272,6 +272,21 @@ static void add_answer(cJSON *event, const struct result *r)
 	buf_free(&text);
 }
 
+/* Each task's own cause: its group's, or the one of all. */
+static void tell_causes(struct run *run)
+{
+	const struct verdict *v = &run->asking.verdict;
+	const struct ladder *l = &run->ladder;
+	emit_forget_causes(&run->emit);
+	for (size_t g = 0; g < v->ngroups; g++) {
+		for (size_t i = 0; i < v->groups[g].ntasks; i++)
+			emit_cause(&run->emit, l->items[v->groups[g].tasks[i]].now.task,
+			    v->groups[g].cause);
+	}
+	for (size_t i = 0; i < l->count && v->ngroups == 0; i++)
+		emit_cause(&run->emit, l->items[i].now.task, v->cause);
+}
+
 void ask_over(struct run *run, const struct attempt *attempt)
 {
 	struct asking *a = &run->asking;
@@ -303,6 +318,7 @@ void ask_over(struct run *run, const struct attempt *attempt)
 		    verdict_relation_text(a->verdict.relation), safe(a->verdict.cause));
 		free(a->cause);
 		a->cause = xstrdup(a->verdict.cause);
+		tell_causes(run);
 		ladder_verdict(&run->ladder, &a->verdict);
 	} else if (!run->stop.stopping) {
 		progress_line(&run->progress, "the debugger gave no verdict: %s", safe(why));

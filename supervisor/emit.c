@@ -129,9 +129,33 @@ static void add_line(struct sink *sink, cJSON *object)
 	cJSON_Delete(object);
 }
 
-static void emit_json(struct emit *e, const struct node *node, struct result *r,
-    const struct lent *lent)
+void emit_cause(struct emit *e, size_t task, const char *cause)
 {
+	e->told = xreallocarray(e->told, e->ntold + 1, sizeof *e->told);
+	e->told[e->ntold++] = (struct told){ task, xstrdup(cause) };
+}
+
+void emit_forget_causes(struct emit *e)
+{
+	for (size_t i = 0; i < e->ntold; i++)
+		free(e->told[i].cause);
+	free(e->told);
+	e->told = NULL;
+	e->ntold = 0;
+}
+
+static const char *cause_of(const struct emit *e, size_t task)
+{
+	for (size_t i = 0; i < e->ntold; i++) {
+		if (e->told[i].task == task)
+			return e->told[i].cause;
+	}
+	return NULL;
+}
+
+static void emit_json(struct emit *e, size_t index, struct result *r, const struct lent *lent)
+{
+	const struct node *node = nodes_at(e->nodes, index);
 	if (lent != NULL) {
 		inline_stream(&r->out, lent->out_fd);
 		inline_stream(&r->err, lent->err_fd);
@@ -139,6 +163,7 @@ static void emit_json(struct emit *e, const struct node *node, struct result *r,
 	cJSON *object = cJSON_CreateObject();
 	add_result(object, e->record->dir.id, e->step, node->task, r, node->attempts, node->level,
 	    e->record->kept ? &e->record->dir : NULL, true);
+	json_add_string(object, "verdict", cause_of(e, index));
 	add_line(e->out, object);
 }
 
@@ -157,7 +182,7 @@ static void emit_one(struct emit *e, size_t index, const struct result *known)
 			r = &loaded;
 		}
 		if (e->config->output == OUTPUT_JSON)
-			emit_json(e, node, r, lent);
+			emit_json(e, index, r, lent);
 		else
 			emit_text(e, node, r, lent);
 		if (known == NULL)
@@ -248,4 +273,5 @@ void emit_free(struct emit *e)
 	emit_live_end(e);
 	free(e->lent);
 	e->lent = NULL;
+	emit_forget_causes(e);
 }

@@ -24,6 +24,12 @@ struct lent {
 };
 
 /* Declared by the coordinator as { ... }; emit_free() closes what was never printed. */
+/* What a verdict says of one task. */
+struct told {
+	size_t task;
+	char *cause;
+};
+
 struct emit {
 	const struct config *config;
 	const struct record *record;
@@ -34,6 +40,8 @@ struct emit {
 	size_t next; /* -k: the first task that has not been printed */
 	struct lent *lent;
 	size_t nlent;
+	struct told *told; /* of the last verdict, for `-o json` */
+	size_t ntold;
 	struct sink_stream *live_out; /* of the attempt that runs (--sequential); NULL */
 	struct sink_stream *live_err;
 };
@@ -49,6 +57,10 @@ void emit_final(struct emit *e, size_t task, const struct result *result);
 
 /* -k: the task that results are waiting for; false when none waits. */
 bool emit_blocked(const struct emit *e, size_t *task);
+
+/* The debugger has found the cause of this task's failure (copied); emit_forget_causes() before others. */
+void emit_cause(struct emit *e, size_t task, const char *cause);
+void emit_forget_causes(struct emit *e);
 
 /* A live piece of output (--sequential), and the end of the attempt that it came from. */
 void emit_live(struct emit *e, const struct task *task, bool is_err, const char *data, size_t len);

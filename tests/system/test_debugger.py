@@ -1225,3 +1225,13 @@ def test_own_retries(t):
     t.equal(finished(t), {"a": ("succeeded", 1, 0), "once1": ("failed", 1, 0), "once2": ("succeeded", 2, 2),
                           "twice": ("succeeded", 3, 2)})
     t.equal(len(t.events("verdict")[0]["verdict"]["groups"][0]["tasks"]), 3)
+
+
+# -o json.
+
+def test_json_causes(t):
+    """-o json: each task that failed says which cause the debugger found for it"""
+    out = t.run("pollard", "run", "--shell", "-r", "1", "-o", "json", "--progress", "none",
+                input="echo 'x: database is locked' >&2; exit 5\n" * 2 + "echo fine\n", status=3).out
+    told = {r["task"]: r["verdict"] for r in map(json.loads, out.splitlines()) if "task" in r}
+    t.equal(told, {"1": "2 tasks: the database is locked", "2": "2 tasks: the database is locked", "3": None}, "causes")
