@@ -15,6 +15,9 @@ ssize_t read_all(int fd, void *data, size_t len);
 ssize_t pread_all(int fd, void *data, size_t len, off_t offset);
 int set_nonblocking(int fd);
 
+/* An unnamed file in the directory, read and written by us alone, gone with its descriptor; -1 with errno. */
+int unnamed_file(const char *directory);
+
 struct buf;
 /*
  * Appends a whole file, of at most max bytes (more is EFBIG): 0, or -1 with errno and out as it

@@ -211,6 +211,13 @@ void sync_failed(struct run *run, struct attempt *attempt);
 /* When nothing runs any more: ladder, merge, end of the step. True when something changed. */
 bool sync_advance(struct run *run);
 
+/* failures.c */
+
+/* A task has failed; `held`: it waits for the ladder. */
+void failures_add(struct run *run, size_t task, bool held);
+void failures_add_attempt(struct run *run, const struct attempt *attempt,
+    struct record_place place);
+
 /* recover.c */
 
 /* Whether one more attempt of a failed task is allowed, and could change anything. */
@@ -219,10 +226,6 @@ bool recover_may_retry(const struct run *run, size_t task);
 bool recover_has_retries(const struct run *run, size_t task);
 /* The pause before its next attempt. */
 int64_t recover_pause(const struct run *run, size_t task, bool prompts_too);
-/* A task has failed; `held`: it waits for the ladder. */
-void recover_remember(struct run *run, size_t task, bool held);
-void recover_remember_attempt(struct run *run, const struct attempt *attempt,
-    struct record_place place);
 /* Nothing runs any more: whether the ladder has something to do, and its beginning. */
 bool recover_wanted(const struct run *run);
 void recover_begin(struct run *run);

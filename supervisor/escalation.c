@@ -43,11 +43,6 @@ static uint64_t get_count(const cJSON *record, const char *key)
 	return value > 0 && value < 1e15 ? (uint64_t)value : 0;
 }
 
-bool escalation_has_steps(const struct escalation *e)
-{
-	return e->run != NULL && cJSON_GetArraySize(json_get(e->run, "steps")) > 1;
-}
-
 /* The first pass. */
 
 static struct failed_task *find_failed(struct escalation *e, const char *step, const char *id)

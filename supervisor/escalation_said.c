@@ -281,3 +281,8 @@ void escalation_add_recovery(struct buf *out, const cJSON *record, bool steps)
 	markdown_text_cut(out, text, LINE_SHOWN);
 	buf_addch(out, '\n');
 }
+
+bool escalation_has_steps(const struct escalation *e)
+{
+	return e->run != NULL && cJSON_GetArraySize(json_get(e->run, "steps")) > 1;
+}

@@ -22,16 +22,7 @@ static const char *temporary_directory(void)
 
 int record_unnamed_file(const struct record *r)
 {
-	int fd = open(r->dir.path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
-		return fd;
-	/* a file system without O_TMPFILE: a name for as long as it takes to remove it */
-	char path[PATH_MAX];
-	snprintf(path, sizeof path, "%s/pollard-XXXXXX", r->dir.path);
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd >= 0)
-		unlink(path);
-	return fd;
+	return unnamed_file(r->dir.path);
 }
 
 static int status_of(int error)

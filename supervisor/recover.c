@@ -51,35 +51,6 @@ int64_t recover_pause(const struct run *run, size_t task, bool prompts_too)
 	return ladder_pause_ms(node->attempts + 1u, arc4random());
 }
 
-/* A place in the list of those that failed; beyond the limit only those that can be retried. */
-void recover_remember(struct run *run, size_t task, bool held)
-{
-	struct failures *f = &run->failures;
-	f->count++;
-	if (f->listed >= FAILURES_LISTED_MAX && !held)
-		return;
-	if (f->listed == f->cap) {
-		f->cap = f->cap == 0 ? 16 : f->cap * 2;
-		f->tasks = xreallocarray(f->tasks, f->cap, sizeof *f->tasks);
-	}
-	f->tasks[f->listed++] = task;
-	f->held += held;
-}
-
-void recover_remember_attempt(struct run *run, const struct attempt *attempt,
-    struct record_place place)
-{
-	struct failures *f = &run->failures;
-	if (f->nattempts >= FAILED_ATTEMPTS_MAX)
-		return;
-	if (f->nattempts == f->attempts_cap) {
-		f->attempts_cap = f->attempts_cap == 0 ? 16 : f->attempts_cap * 2;
-		f->attempts = xreallocarray(f->attempts, f->attempts_cap, sizeof *f->attempts);
-	}
-	f->attempts[f->nattempts++] =
-	    (struct failed_attempt){ attempt->task, attempt->number, place };
-}
-
 static int by_index(const void *a, const void *b)
 {
 	size_t ta = *(const size_t *)a;

@@ -92,7 +92,7 @@ static void attempt_over(struct run *run, struct attempt *a)
 	warn_about(run, node, r);
 	schedule_over(run->schedule, a->task, r->status == RESULT_SUCCEEDED);
 	if (r->status == RESULT_FAILED) {
-		recover_remember_attempt(run, a, node->last);
+		failures_add_attempt(run, a, node->last);
 		sync_failed(run, a);
 		return;
 	}

@@ -159,26 +159,12 @@ static struct item *item_add(struct sink *s, enum item_kind kind)
 	return it;
 }
 
-/* The unnamed file: nobody sees it, and it goes with the process however that ends. */
-static int open_overflow(const char *dir)
-{
-	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		return fd;
-	char path[PATH_MAX];
-	snprintf(path, sizeof path, "%s/.pollard-XXXXXX", dir);
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd >= 0)
-		unlink(path);
-	return fd;
-}
-
 /* Bytes wait in memory, and on the disk when they are many; a disk that is full makes memory do. */
 static enum item_kind keep_bytes(struct sink *s, const void *data, size_t len)
 {
 	if (s->memory.len - s->memory_at + len > MEMORY_MAX) {
 		if (s->overflow_fd < 0)
-			s->overflow_fd = open_overflow(s->spill_dir);
+			s->overflow_fd = unnamed_file(s->spill_dir);
 		if (s->overflow_fd >= 0) {
 			size_t done = 0;
 			while (done < len) {

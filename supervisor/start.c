@@ -35,7 +35,7 @@ static void take_ready(struct run *run, int64_t now)
 		if (nodes_at(&run->nodes, task)->task->kind == TASK_INVALID) {
 			schedule_over(run->schedule, task, false);
 			final_task(run, task, RESULT_FAILED, REASON_INVALID, NULL);
-			recover_remember(run, task, false);
+			failures_add(run, task, false);
 			continue;
 		}
 		start_add(run, task, 0, 0);

@@ -38,7 +38,7 @@ void sync_failed(struct run *run, struct attempt *attempt)
 		return;
 	}
 	bool held = waits_for_ladder(run, task);
-	recover_remember(run, task, held);
+	failures_add(run, task, held);
 	if (held) {
 		node->state = NODE_FAILED;
 		attempt_free(attempt);

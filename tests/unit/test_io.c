@@ -389,6 +389,24 @@ START_TEST(replace_without_room)
 }
 END_TEST
 
+START_TEST(unnamed_files_have_no_name)
+{
+	char directory[] = "/tmp/pollard-io-XXXXXX";
+	char back[5] = "";
+
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	int fd = unnamed_file(directory);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write_all(fd, "text", 4), 0);
+	ck_assert_int_eq(pread_all(fd, back, 4, 0), 4);
+	ck_assert_str_eq(back, "text");
+	/* nothing is in it */
+	ck_assert_int_eq(rmdir(directory), 0);
+	close(fd);
+	ck_assert_int_eq(unnamed_file(directory), -1);
+}
+END_TEST
+
 Suite *io_suite(void)
 {
 	Suite *s = suite_create("io");
@@ -396,6 +414,7 @@ Suite *io_suite(void)
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, write_and_read);
+	tcase_add_test(t, unnamed_files_have_no_name);
 	tcase_add_test(t, write_fails);
 	tcase_add_test(t, read_at_offset);
 	tcase_add_test(t, read_interrupted);
