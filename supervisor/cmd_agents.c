@@ -1,4 +1,4 @@
-#include "supervisor/cmd_agents.h"
+#include "supervisor/commands.h"
 
 #include <err.h>
 #include <stdio.h>
