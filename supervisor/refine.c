@@ -1,50 +1,6 @@
 #include "supervisor/refine.h"
 
-#include <string.h>
-
-static const char opening[] = "${{";
-static const char closing[] = "}}";
-
-/* One piece of a template: text as it is, or a name. */
-struct piece {
-	const char *text;
-	size_t len;
-	bool is_name;
-};
-
-/* The next piece from *at on, which moves behind it; false at the end. `$${{` gives the text `${{`. */
-static bool next_piece(const char **at, struct piece *p)
-{
-	const char *s = *at;
-	if (*s == '\0')
-		return false;
-	if (strncmp(s, "$${{", 4) == 0) {
-		*p = (struct piece){ s + 1, 3, false };
-		*at = s + 4;
-		return true;
-	}
-	const char *end;
-	if (strncmp(s, opening, 3) == 0 && (end = strstr(s + 3, closing)) != NULL) {
-		const char *name = s + 3;
-		*at = end + 2;
-		while (name < end && (*name == ' ' || *name == '\t'))
-			name++;
-		while (end > name && (end[-1] == ' ' || end[-1] == '\t'))
-			end--;
-		*p = (struct piece){ name, (size_t)(end - name), true };
-		return true;
-	}
-	const char *next = strchr(s + 1, '$');
-	size_t len = next != NULL ? (size_t)(next - s) : strlen(s);
-	*p = (struct piece){ s, len, false };
-	*at = s + len;
-	return true;
-}
-
-static bool is(const struct piece *p, const char *name)
-{
-	return p->len == strlen(name) && memcmp(p->text, name, p->len) == 0;
-}
+#include "supervisor/template.h"
 
 static void add_fenced(struct buf *out, const struct evidence *e)
 {
@@ -55,38 +11,25 @@ static void add_fenced(struct buf *out, const struct evidence *e)
 	buf_addf(out, "%s>>>\n", e->fence);
 }
 
-/* What the name stands for; false when there is no such name. */
-static bool add_value(struct buf *out, const struct piece *p, const struct evidence *e)
+static void add_value(struct buf *out, const struct name *name, const struct evidence *e)
 {
-	if (is(p, "attempt.number"))
+	switch (name->kind) {
+	case NAME_ATTEMPT_NUMBER:
 		buf_addf(out, "%u", e->attempt + 1);
-	else if (is(p, "attempt.error"))
+		break;
+	case NAME_ATTEMPT_ERROR:
 		buf_addstr(out, e->error);
-	else if (is(p, "attempt.tail"))
+		break;
+	case NAME_ATTEMPT_TAIL:
 		add_fenced(out, e);
-	else
-		return false;
-	return true;
-}
-
-bool refine_check(const char *refine, const char **bad, size_t *bad_len)
-{
-	const struct evidence nothing = { .error = "", .tail = "", .fence = "" };
-	struct buf scratch = BUF_INIT;
-	struct piece p;
-	bool good = true;
-	for (const char *at = refine; good && next_piece(&at, &p);) {
-		if (p.is_name && !add_value(&scratch, &p, &nothing)) {
-			*bad = p.text;
-			*bad_len = p.len;
-			good = false;
-		}
+		break;
+	default:
+		/* compiled for attempt.*, it names nothing else */
+		break;
 	}
-	buf_free(&scratch);
-	return good;
 }
 
-static void add_what_happened(struct buf *out, const struct evidence *e)
+void refine_what_happened(struct buf *out, const struct evidence *e)
 {
 	buf_addf(out, "\n\n---\nThis is attempt %u of this task. Attempt %u failed: %s.\n",
 	    e->attempt + 1, e->attempt, e->error);
@@ -103,17 +46,20 @@ static void add_what_happened(struct buf *out, const struct evidence *e)
 	    "attempt fail, and say what you left out.\n");
 }
 
-void refine_prompt(struct buf *out, const char *refine, const char *prompt, size_t prompt_len,
-    const struct evidence *evidence)
+void refine_prompt(struct buf *out, const struct template *refining, const char *prompt, size_t len,
+    const struct evidence *e)
 {
-	if (refine == NULL) {
-		buf_add(out, prompt, prompt_len);
-		add_what_happened(out, evidence);
+	if (refining == NULL) {
+		buf_add(out, prompt, len);
+		refine_what_happened(out, e);
 		return;
 	}
-	struct piece p;
-	for (const char *at = refine; next_piece(&at, &p);) {
-		if (!p.is_name || !add_value(out, &p, evidence))
-			buf_add(out, p.text, p.len);
+	for (size_t i = 0; i < refining->count; i++) {
+		const struct template_part *part = &refining->parts[i];
+
+		if (part->text != NULL)
+			buf_add(out, part->text, part->len);
+		else
+			add_value(out, part->name, e);
 	}
 }

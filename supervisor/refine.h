@@ -4,10 +4,11 @@
 #ifndef POLLARD_REFINE_H
 #define POLLARD_REFINE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "shared/buf.h"
+
+struct template;
 
 /* What is known of the attempt that failed. */
 struct evidence {
@@ -24,13 +25,17 @@ struct evidence {
 #define EVIDENCE_BYTES 4096
 
 /*
- * The prompt of the next attempt: the template with ${{ attempt.number }} (of the next attempt), ${{ attempt.error }} and ${{ attempt.tail }}
- * filled in once ($${{ is a literal), or without one the prompt followed by what happened and the request to narrow the scope.
+ * Appends the prompt of the next attempt: the template (compiled for attempt.*) with the number of
+ * the next attempt, the error and the fenced tail put in; or, when refining is NULL, the prompt
+ * followed by what refine_what_happened() says.
  */
-void refine_prompt(struct buf *out, const char *refine, const char *prompt, size_t prompt_len,
-    const struct evidence *evidence);
+void refine_prompt(struct buf *out, const struct template *refining, const char *prompt, size_t len,
+    const struct evidence *e);
 
-/* Whether a template holds only names that refine_prompt() knows; *bad (of *bad_len bytes) is the first other one. */
-bool refine_check(const char *refine, const char **bad, size_t *bad_len);
+/*
+ * Appends what is said behind a prompt that is not refined by a template: how the attempt ended, what
+ * it printed, the advice, and the request to narrow the scope.
+ */
+void refine_what_happened(struct buf *out, const struct evidence *e);
 
 #endif

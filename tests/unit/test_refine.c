@@ -1,7 +1,9 @@
 #include <check.h>
 #include <string.h>
 
+#include "supervisor/arena.h"
 #include "supervisor/refine.h"
+#include "supervisor/template.h"
 
 Suite *refine_suite(void);
 
@@ -13,14 +15,22 @@ static const struct evidence second = {
 	.fence = "output-5f3a",
 };
 
+static const struct template_scope scope = { .attempt = true };
+
 static void expect(const char *refine, const struct evidence *e, const char *expected)
 {
-	struct buf out = BUF_INIT;
+	struct arena arena = { .kind = ARENA_SMALL };
+	struct buf out = BUF_INIT, why = BUF_INIT;
+	const struct template *refining = template_compile(refine, &scope, &arena, &why);
+
+	ck_assert_msg(refining != NULL, "%s: %s", refine, buf_str(&why));
 	buf_addstr(&out, "before|");
-	refine_prompt(&out, refine, "the prompt", 10, e);
+	refine_prompt(&out, refining, "the prompt", 10, e);
 	ck_assert_str_eq(buf_str(&out) + 7, expected);
 	ck_assert_int_eq(strncmp(buf_str(&out), "before|", 7), 0);
 	buf_free(&out);
+	buf_free(&why);
+	arena_free(&arena);
 }
 
 START_TEST(names)
@@ -41,7 +51,6 @@ START_TEST(literals)
 	expect("$$${{ attempt.number }}", &second, "$${{ attempt.number }}");
 	expect("$${{${{ attempt.number }}}}", &second, "${{3}}");
 	expect("$$ $ ${ {{ $", &second, "$$ $ ${ {{ $");
-	expect("open ${{ attempt.number", &second, "open ${{ attempt.number");
 }
 END_TEST
 
@@ -106,31 +115,21 @@ START_TEST(a_prompt_is_no_template)
 }
 END_TEST
 
-static void expect_bad(const char *refine, const char *name)
+START_TEST(what_happened_is_what_follows_a_prompt)
 {
-	const char *bad = NULL;
-	size_t len = 0;
-	ck_assert_msg(!refine_check(refine, &bad, &len), "%s", refine);
-	ck_assert_uint_eq(len, strlen(name));
-	ck_assert_mem_eq(bad, name, len);
-	/* it points into the template, so that a message can say where */
-	ck_assert(bad >= refine && bad + len <= refine + strlen(refine));
-}
+	struct buf whole = BUF_INIT, end = BUF_INIT;
+	refine_prompt(&whole, NULL, "the prompt", 10, &second);
+	refine_what_happened(&end, &second);
+	ck_assert_str_eq(buf_str(&whole) + 10, buf_str(&end));
+	ck_assert_ptr_null(strstr(buf_str(&end), "Advice"));
+	buf_reset(&end);
 
-START_TEST(unknown_names)
-{
-	const char *bad;
-	size_t len;
-	ck_assert(refine_check("", &bad, &len));
-	ck_assert(refine_check("${{ attempt.number }}${{attempt.error}} ${{ attempt.tail }}", &bad,
-	    &len));
-	ck_assert(refine_check("$${{ anything }} $ {{ x }}", &bad, &len));
-	expect_bad("${{ attempt.nummer }}", "attempt.nummer");
-	expect_bad("a ${{ attempt.error }} b ${{vars.x}} ${{ y }}", "vars.x");
-	expect_bad("${{}}", "");
-	expect_bad("${{ }}", "");
-	expect_bad("${{ attempt.number attempt.error }}", "attempt.number attempt.error");
-	expect_bad("${{ ATTEMPT.NUMBER }}", "ATTEMPT.NUMBER");
+	struct evidence advised = second;
+	advised.advice = "use less";
+	refine_what_happened(&end, &advised);
+	ck_assert_ptr_nonnull(strstr(buf_str(&end), "\nAdvice: use less\n"));
+	buf_free(&whole);
+	buf_free(&end);
 }
 END_TEST
 
@@ -145,7 +144,7 @@ Suite *refine_suite(void)
 	tcase_add_test(t, fence_stands_on_its_own_lines);
 	tcase_add_test(t, without_a_template);
 	tcase_add_test(t, a_prompt_is_no_template);
-	tcase_add_test(t, unknown_names);
+	tcase_add_test(t, what_happened_is_what_follows_a_prompt);
 	suite_add_tcase(s, t);
 	return s;
 }
