@@ -216,6 +216,33 @@ static void add_characters(struct pattern *p, const char *s, size_t len)
 	}
 }
 
+/* Whether the part stands for one character; *code is which. */
+static bool is_one(const struct pattern *p, const struct pattern_item *item, uint32_t *code)
+{
+	if (item->kind == ITEM_CODE) {
+		*code = item->first;
+		return true;
+	}
+	if (item->kind != ITEM_SET || item->count != 1)
+		return false;
+	*code = p->ranges[item->first].low;
+	return *code == p->ranges[item->first].high;
+}
+
+/* Whether a name of these parts is one of files, as `*.c` is: a dot behind what is not plain. */
+static bool names_files(const struct pattern *p, const struct pattern_item *items, size_t count)
+{
+	bool special = false;
+	uint32_t code;
+	for (size_t i = 0; i < count; i++) {
+		if (!is_one(p, &items[i], &code))
+			special = true;
+		else if (special && code == '.')
+			return true;
+	}
+	return false;
+}
+
 static size_t name_length(const char *s)
 {
 	return strcspn(s, "/");
@@ -241,7 +268,9 @@ static void compile(struct pattern *p)
 		}
 		s += n + (s[n] == '/');
 	}
-	if (nnames == 0 || names[nnames - 1].kind != ITEM_STAR)
+	const struct pattern_item *last = nnames > 0 ? &names[nnames - 1] : NULL;
+	if (last == NULL ||
+	    (last->kind == ITEM_NAME && !names_files(p, p->items + last->first, last->count)))
 		names[nnames++] = (struct pattern_item){ ITEM_STAR, 0, 0 };
 	p->first_name = p->nitems;
 	p->nnames = nnames;
@@ -456,17 +485,10 @@ bool pattern_plain(struct buf *out, const char *name, size_t len)
 	bool is_plain = true;
 	add_characters(&p, name, len);
 	for (size_t i = 0; i < p.nitems && is_plain; i++) {
-		struct part all = { &p, p.items, p.nitems };
-		struct pattern_range one;
-		size_t count;
-		if (is_star(&all, i)) {
-			is_plain = false;
-			break;
-		}
-		const struct pattern_range *r = item_ranges(&all, i, &one, &count);
-		is_plain = count == 1 && r->low == r->high;
+		uint32_t code;
+		is_plain = is_one(&p, &p.items[i], &code);
 		if (is_plain)
-			add_code(&plain, r->low);
+			add_code(&plain, code);
 	}
 	if (is_plain)
 		buf_add(out, plain.data, plain.len);

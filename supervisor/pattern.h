@@ -5,7 +5,9 @@
  *   [a-z]   one of these; [!a-z] or [^a-z] any other one
  *   **      as a whole name: any number of names, also none
  *
- * Every pattern covers all that lies below what it matches. A character is a code point; a byte
+ * A pattern covers all that lies below what it matches. But one whose last name holds a special
+ * character and, somewhere behind that, a dot is one of files (`*.c`, `*.[ch]`, `test_*.py`): it
+ * covers the paths that it matches and no more. A character is a code point; a byte
  * that is not UTF-8 is one too. A name in which the special characters stand for themselves has
  * them in brackets.
  */

@@ -7,6 +7,9 @@
 #include "shared/xalloc.h"
 #include "supervisor/arena.h"
 
+/* How often the first of the ready tasks is passed over; see schedule.h. */
+#define PASSES_MAX 16
+
 /* A task that needs another, in the list of those that need it; number 0 ends a list. */
 struct edge {
 	uint32_t dependant;
@@ -15,8 +18,8 @@ struct edge {
 
 /*
  * Made by schedule_new(), freed by schedule_free(). `ready` is a binary heap of indices; `held` are
- * ready tasks that did not fit beside the running ones, in their order. The first `looked` of them
- * do not fit as long as none of these has ended.
+ * ready tasks that may not start beside the running ones, in their order. The first `looked` of them
+ * may not as long as none of these has ended.
  */
 struct schedule {
 	struct nodes *nodes;
@@ -25,9 +28,14 @@ struct schedule {
 	size_t nready;
 	size_t ready_cap;
 	uint32_t *held;
+	size_t held_first; /* where they begin in the array */
 	size_t nheld;
 	size_t held_cap;
 	size_t looked;
+	uint32_t passed; /* the task that was passed over last, and how often */
+	unsigned passes;
+	uint64_t least;	       /* no ready task is expected to use fewer tokens */
+	uint64_t looked_least; /* the same of those that were looked at */
 	uint32_t *running;
 	size_t nrunning;
 	size_t running_cap;
@@ -43,6 +51,7 @@ struct schedule *schedule_new(struct nodes *nodes, const struct schedule_limits 
 	struct schedule *s = xcalloc(1, sizeof *s);
 	s->nodes = nodes;
 	s->limits = *limits;
+	s->least = s->looked_least = UINT64_MAX;
 	return s;
 }
 
@@ -78,8 +87,14 @@ static bool before(const struct schedule *s, uint32_t a, uint32_t b)
 	return pa > pb || (pa == pb && a < b);
 }
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static void push_ready(struct schedule *s, uint32_t index)
 {
+	s->least = smaller(s->least, tokens(s, index));
 	if (s->nready == s->ready_cap)
 		s->ready = table_grow(s->ready, &s->ready_cap, s->nready + 1, sizeof *s->ready);
 	size_t at = s->nready++;
@@ -144,6 +159,11 @@ void schedule_add(struct schedule *s, size_t index, const size_t *needs, size_t 
 		s->nwaiting++;
 }
 
+static bool conflict(const struct schedule *s, size_t a, size_t b)
+{
+	return s->limits.conflict != NULL && s->limits.conflict(s->limits.context, a, b);
+}
+
 static bool fits(const struct schedule *s, uint32_t index)
 {
 	uint64_t limit = s->limits.tokens_at_once;
@@ -152,7 +172,7 @@ static bool fits(const struct schedule *s, uint32_t index)
 	if (s->limits.conflict == NULL)
 		return true;
 	for (size_t i = 0; i < s->nrunning; i++) {
-		if (s->limits.conflict(s->limits.context, index, s->running[i]))
+		if (conflict(s, index, s->running[i]))
 			return false;
 	}
 	return true;
@@ -165,17 +185,23 @@ static void take_slot(struct schedule *s, size_t index)
 	add_index(&s->running, &s->nrunning, &s->running_cap, index);
 }
 
+static void look_again(struct schedule *s)
+{
+	s->looked = 0;
+	s->looked_least = UINT64_MAX;
+}
+
 static void give_slot(struct schedule *s, size_t index)
 {
 	s->tokens -= tokens(s, index);
-	for (size_t i = 0; i < s->nrunning; i++) {
+	for (size_t i = s->nrunning; i-- > 0;) {
 		if (s->running[i] == index) {
 			s->running[i] = s->running[--s->nrunning];
 			break;
 		}
 	}
 	/* what did not fit beside it may fit now */
-	s->looked = 0;
+	look_again(s);
 }
 
 bool schedule_has_slot(const struct schedule *s)
@@ -183,28 +209,105 @@ bool schedule_has_slot(const struct schedule *s)
 	return s->limits.jobs == 0 || s->nrunning < s->limits.jobs;
 }
 
-/* Puts a task that does not fit to its place among the held ones. */
+/* The first of those that are held has been passed over often enough. */
+static bool has_bar(const struct schedule *s)
+{
+	return s->nheld > 0 && s->passes >= PASSES_MAX && s->passed == s->held[s->held_first];
+}
+
+/* What may be used beside the running ones and the task that must not wait longer. */
+static uint64_t tokens_beside(const struct schedule *s, uint32_t bar)
+{
+	uint64_t used = s->tokens + tokens(s, bar);
+	return s->limits.tokens_at_once > used ? s->limits.tokens_at_once - used : 0;
+}
+
+/* Whether starting it would let the first of those that are held wait longer than it has to. */
+static bool is_barred(const struct schedule *s, uint32_t index)
+{
+	if (!has_bar(s) || !before(s, s->held[s->held_first], index))
+		return false;
+	uint32_t bar = s->held[s->held_first];
+	uint64_t limit = s->limits.tokens_at_once;
+	if (limit > 0) {
+		/* that one starts only when nothing runs */
+		if (tokens(s, bar) > limit)
+			return true;
+		uint64_t own = tokens(s, index);
+		if (own > 0 && own > tokens_beside(s, bar))
+			return true;
+	}
+	return conflict(s, index, bar);
+}
+
+/* Whether no task from `next` on can start for want of tokens, whatever else there is. */
+static bool is_short(const struct schedule *s, uint32_t next)
+{
+	uint64_t limit = s->limits.tokens_at_once;
+	if (limit == 0 || s->nrunning == 0 || s->least == 0)
+		return false;
+	if (s->tokens + s->least > limit)
+		return true;
+	if (!has_bar(s) || !before(s, s->held[s->held_first], next))
+		return false;
+	return s->least > tokens_beside(s, s->held[s->held_first]);
+}
+
+static void make_room(struct schedule *s)
+{
+	if (s->held_first + s->nheld < s->held_cap)
+		return;
+	if (s->held_first > s->held_cap / 2) {
+		memmove(s->held, &s->held[s->held_first], s->nheld * sizeof *s->held);
+		s->held_first = 0;
+		return;
+	}
+	s->held_cap = s->held_cap == 0 ? 16 : s->held_cap * 2;
+	s->held = xreallocarray(s->held, s->held_cap, sizeof *s->held);
+}
+
+/* Puts a task that may not start to its place among the held ones. */
 static void hold(struct schedule *s, uint32_t index)
 {
+	make_room(s);
+	uint32_t *held = &s->held[s->held_first];
 	size_t low = 0;
 	size_t high = s->nheld;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (before(s, index, s->held[middle]))
+		if (before(s, index, held[middle]))
 			high = middle;
 		else
 			low = middle + 1;
 	}
-	add_index(&s->held, &s->nheld, &s->held_cap, index);
-	memmove(&s->held[low + 1], &s->held[low], (s->nheld - 1 - low) * sizeof *s->held);
-	s->held[low] = index;
+	/* what the one that was first kept from starting may start now */
+	if (low == 0 && has_bar(s))
+		look_again(s);
+	memmove(&held[low + 1], &held[low], (s->nheld - low) * sizeof *held);
+	held[low] = index;
+	s->nheld++;
 	s->looked++;
+	s->looked_least = smaller(s->looked_least, tokens(s, index));
 }
 
+/* Those that start stand at the front, mostly: what lies before them moves. */
 static void unhold(struct schedule *s, size_t at)
 {
+	uint32_t *held = &s->held[s->held_first];
+	memmove(&held[1], &held[0], at * sizeof *held);
+	s->held_first++;
 	s->nheld--;
-	memmove(&s->held[at], &s->held[at + 1], (s->nheld - at) * sizeof *s->held);
+}
+
+/* The task starts, maybe before the first of those that are held. */
+static void pass(struct schedule *s, uint32_t index)
+{
+	if (s->nheld == 0 || before(s, index, s->held[s->held_first]))
+		return;
+	if (s->passed != s->held[s->held_first])
+		s->passes = 0;
+	s->passed = s->held[s->held_first];
+	s->passes++;
 }
 
 bool schedule_next(struct schedule *s, size_t *index)
@@ -212,29 +315,31 @@ bool schedule_next(struct schedule *s, size_t *index)
 	if (!schedule_has_slot(s))
 		return false;
 	while (s->looked < s->nheld || s->nready > 0) {
-		bool held = s->looked < s->nheld &&
-		    (s->nready == 0 || before(s, s->held[s->looked], s->ready[0]));
-		uint32_t next = held ? s->held[s->looked] : pop_ready(s);
-		if (fits(s, next)) {
+		size_t at = s->held_first + s->looked;
+		bool held =
+		    s->looked < s->nheld && (s->nready == 0 || before(s, s->held[at], s->ready[0]));
+		uint32_t next = held ? s->held[at] : s->ready[0];
+		if (is_short(s, next))
+			return false;
+		if (!held)
+			pop_ready(s);
+		if (fits(s, next) && !is_barred(s, next)) {
 			if (held)
 				unhold(s, s->looked);
+			pass(s, next);
 			take_slot(s, next);
 			*index = next;
 			return true;
 		}
-		if (held)
+		if (held) {
 			s->looked++;
-		else
+			s->looked_least = smaller(s->looked_least, tokens(s, next));
+		} else {
 			hold(s, next);
+		}
 	}
+	s->least = s->looked_least;
 	return false;
-}
-
-void schedule_undo(struct schedule *s, size_t index)
-{
-	give_slot(s, index);
-	nodes_at(s->nodes, index)->state = NODE_READY;
-	push_ready(s, (uint32_t)index);
 }
 
 void schedule_over(struct schedule *s, size_t index, bool succeeded)
@@ -270,8 +375,9 @@ bool schedule_try(struct schedule *s, size_t index)
 bool schedule_take(struct schedule *s, size_t *index)
 {
 	for (size_t i = 0; i < s->nheld; i++)
-		push_ready(s, s->held[i]);
-	s->nheld = s->looked = 0;
+		push_ready(s, s->held[s->held_first + i]);
+	s->nheld = s->held_first = 0;
+	look_again(s);
 	if (s->nready == 0)
 		return false;
 	*index = pop_ready(s);

@@ -1,8 +1,11 @@
 /*
  * Which task starts next. Pure: no process, no clock.
  *
- * Ready tasks wait in a heap, greater priority first, then the order of the list. One may start when there is a slot, when its
- * expected tokens fit beside those of the running ones, and when its scope meets none of theirs.
+ * Ready tasks wait in a heap, greater priority first, then the order of the list. One may start when
+ * there is a slot, when its expected tokens fit beside those of the running ones, and when its scope
+ * meets none of theirs. Those that may start pass the ones that may not; but when the first of the
+ * ready tasks has been passed 16 times, nobody passes it any more whose scope or tokens would be in
+ * its way, so that a large task does not wait for ever.
  */
 #ifndef POLLARD_SCHEDULE_H
 #define POLLARD_SCHEDULE_H
@@ -35,8 +38,6 @@ void schedule_add(struct schedule *s, size_t index, const size_t *needs, size_t 
 
 /* The next task that may start; it is NODE_RUNNING then and holds a slot. False when none may now. */
 bool schedule_next(struct schedule *s, size_t *index);
-/* Gives its slot back without a result: the start was refused; it is ready again. */
-void schedule_undo(struct schedule *s, size_t index);
 /* Its attempt is over; gives the slot back. With `succeeded` those that waited for it alone become ready. */
 void schedule_over(struct schedule *s, size_t index, bool succeeded);
 /* Takes a slot for one more attempt of a task that is not ready (a retry): it is NODE_RUNNING then. */

@@ -132,14 +132,16 @@ static void go_along(struct walk *w, struct buf *rest)
 		buf_reset(&name);
 		buf_add(&name, rest->data, len);
 		buf_consume(rest, len + (rest->data[len] == '/'));
-		if (len == 0 || strcmp(name.data, ".") == 0)
+		if (len == 0)
 			continue;
-		if (strcmp(name.data, "..") == 0) {
-			go_up(w);
-			continue;
-		}
 		buf_reset(&plain);
-		if (pattern_plain(&plain, name.data, name.len)) {
+		bool is_plain = pattern_plain(&plain, name.data, name.len);
+		/* also one in brackets */
+		if (is_plain && strcmp(plain.data, ".") == 0)
+			continue;
+		if (is_plain && strcmp(plain.data, "..") == 0) {
+			go_up(w);
+		} else if (is_plain) {
 			go_into(w, plain.data, plain.len, rest);
 		} else {
 			buf_addch(&w->text, '/');
@@ -162,6 +164,26 @@ static void go_to_current(struct walk *w)
 	free(current);
 }
 
+/* Whether it is written so that it can be nothing but a directory. */
+static bool names_directory(const char *pattern)
+{
+	const char *slash = strrchr(pattern, '/');
+	const char *last = slash != NULL ? slash + 1 : pattern;
+	return *last == '\0' || strcmp(last, ".") == 0 || strcmp(last, "..") == 0;
+}
+
+/* Whether the last name of an absolute pattern stands for itself, or for any depth already. */
+static bool ends_plain(const struct buf *text)
+{
+	struct buf plain = BUF_INIT;
+	if (text->len == 0)
+		return true;
+	const char *last = text->data + last_name(text) + 1;
+	bool is_plain = strcmp(last, "**") == 0 || pattern_plain(&plain, last, strlen(last));
+	buf_free(&plain);
+	return is_plain;
+}
+
 char *scope_absolute(const char *pattern, const char *cwd)
 {
 	struct walk w = { .text = BUF_INIT, .real = BUF_INIT };
@@ -174,6 +196,8 @@ char *scope_absolute(const char *pattern, const char *cwd)
 	if (buf_str(&rest)[0] != '/')
 		go_to_current(&w);
 	go_along(&w, &rest);
+	if (names_directory(pattern) && !ends_plain(&w.text))
+		buf_addstr(&w.text, "/**");
 	if (w.text.len == 0)
 		buf_addch(&w.text, '/');
 	buf_free(&rest);
@@ -242,20 +266,6 @@ static bool may_conflict(const struct task *a, const struct task *b)
 		return false;
 	return (ma->nwrites > 0 && mb->nwrites + mb->nreads > 0) ||
 	    (ma->nreads > 0 && mb->nwrites > 0);
-}
-
-bool scope_conflict(const struct task *a, const struct task *b)
-{
-	struct scope sa;
-	struct scope sb;
-	if (!may_conflict(a, b))
-		return false;
-	scope_make(&sa, a);
-	scope_make(&sb, b);
-	bool found = conflict(&sa, &sb);
-	scope_free(&sa);
-	scope_free(&sb);
-	return found;
 }
 
 struct scopes *scopes_new(void)

@@ -22,9 +22,6 @@ bool scopes_meet(struct scopes *s, size_t a, const struct task *task_a, size_t b
 /* The task is over: lets go of its scope. It may be asked for again. */
 void scopes_forget(struct scopes *s, size_t index);
 
-/* The same question for two tasks that are compared only once. */
-bool scope_conflict(const struct task *a, const struct task *b);
-
 /*
  * Whether the task may write at or below the directory `path`: a pattern that it writes matches
  * the directory, something in it, or a directory above it.
@@ -34,7 +31,8 @@ bool scope_covers_path(const struct task *task, const char *path);
 /*
  * The pattern made absolute by cwd (a plain path, relative to the current directory of the
  * process; NULL: that itself), with `.` and `..` folded and what exists of its literal part
- * resolved through symbolic links. Special characters of cwd and of links are quoted. Allocated.
+ * resolved through symbolic links. One that ends in a slash is a directory: `**` is appended to it
+ * where that makes a difference. Special characters of cwd and of links are quoted. Allocated.
  */
 char *scope_absolute(const char *pattern, const char *cwd);
 
