@@ -18,10 +18,42 @@
 #define WORKER_SHORTAGE 71
 
 enum job_kind {
-	JOB_COMMAND,  /* argv */
-	JOB_AGENT,    /* argv with {prompt_file} and the like, the prompt on standard input */
-	JOB_DEBUGGER, /* the built-in debugger: a function of the request in `input` */
-	JOB_MERGE,    /* the built-in merge: a function run in the worker */
+	JOB_COMMAND,   /* argv */
+	JOB_AGENT,     /* argv with {prompt_file} and the like, the prompt on standard input */
+	JOB_DEBUGGER,  /* the built-in debugger: a function of the request in `input` */
+	JOB_MERGE,     /* the built-in merge: a function run in the worker */
+	JOB_REHEARSAL, /* a stand-in that starts nothing: see struct rehearsal */
+};
+
+/*
+ * One piece of a prompt that is put together by the worker, so that what earlier tasks yielded
+ * does not pass through the supervisor.
+ */
+enum job_part_kind {
+	PART_TEXT,   /* text of len bytes */
+	PART_MERGED, /* the file `text` in merge_dirfd, or fd: fenced */
+	PART_ANSWER, /* the answer in a record of the journal: fenced */
+};
+
+struct job_part {
+	enum job_part_kind kind;
+	const char *text;
+	size_t len;
+	int fd;		/* PART_MERGED without a run directory; else -1 */
+	int64_t offset; /* PART_ANSWER: of its attempt-finished record in journal_fd */
+	size_t length;
+	const char *label; /* of fenced ones: "the merged results of step 'research'" */
+};
+
+/* What a stand-in does (--rehearse): answers with the prompt or command that it was given. */
+struct rehearsal {
+	int64_t delay_ms;
+	const char *answer;	/* NULL: what it would have sent */
+	const char *structured; /* JSON object, one line; NULL: none */
+	bool fails;
+	const char *error; /* one line; NULL: "rehearsed failure" */
+	int exit_status;   /* of a failure: -1: none (then it fails as an agent does) */
+	bool times_out;	   /* fails as one that took too long */
 };
 
 struct job_env {
@@ -32,8 +64,9 @@ struct job_env {
 /* One input of JOB_MERGE: a record of the journal that holds a result, or a task that has none. */
 struct merge_item {
 	const char *task;
-	const char *agent; /* NULL for a command */
-	int64_t offset;	   /* of the record in journal_fd; -1: nothing to merge */
+	const char *agent;  /* NULL for a command */
+	const char *status; /* "succeeded", "failed"... */
+	int64_t offset;	    /* of the record in journal_fd; -1: nothing to merge */
 	size_t length;
 	const char *missing; /* why there is nothing: "exit 1", "timeout"... */
 };
@@ -59,6 +92,9 @@ struct job {
 	size_t nenv;
 	const char *input; /* for standard input; NULL: /dev/null */
 	size_t input_len;
+	const struct job_part *parts; /* JOB_AGENT: the prompt in pieces, instead of input; NULL */
+	size_t nparts;
+	const char *fence;  /* a word that no task can know beforehand, around data in a prompt */
 	const char *system; /* JOB_AGENT: the system prompt, or NULL */
 	size_t system_len;
 	const char *model; /* replaces {model}; NULL: "" */
@@ -85,10 +121,22 @@ struct job {
 	/* JOB_MERGE: the step's results in the order of the list, to merge_name in merge_dirfd */
 	const struct merge_item *items;
 	size_t nitems;
-	bool merge_json; /* a JSON object instead of Markdown */
+	bool merge_json;  /* a JSON object instead of Markdown */
+	bool merge_plain; /* the answer of the first item as it is, what a merging agent said; the
+			   * items after it are the step's tasks, for the files below */
 	int journal_fd;
 	int merge_dirfd;
-	const char *merge_name;
+	const char *merge_name; /* NULL: no merged result is wanted, only the files below */
+	/*
+	 * Files for the commands of later steps: each answer and structured result as a file in
+	 * out_dirfd (a spilled answer as it is), and in merge_dirfd `results_name`, the JSON that
+	 * POLLARD_RESULTS names, to which this step is added. NULL: no later step has a command.
+	 */
+	const char *results_name;
+	const char *run_dir; /* absolute: paths in that file begin with it */
+	const char *outcome; /* of the step: "all", "partial", "none" */
+
+	const struct rehearsal *rehearsal; /* JOB_REHEARSAL */
 
 	int null_fd;	    /* /dev/null, open for reading and writing */
 	int supervisor_pid; /* whose SIGTERM (stop, with grace) and SIGQUIT (stop at once) count */

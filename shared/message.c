@@ -1,6 +1,7 @@
 #include "shared/message.h"
 
 #include <limits.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,10 +47,12 @@ enum tag {
 	TAG_SUMMARY,
 	TAG_WARNING,
 	TAG_FILE,
+	TAG_USAGE, /* tokens in, tokens out, the bits of a double */
 	TAG_COUNT
 };
 
 #define TAG_NUMBERS_END TAG_OUT_DATA
+#define USAGE_SIZE 24
 
 /* What a field may hold. Integers: from min to max; bytes: at most max of them. */
 struct rule {
@@ -86,6 +89,7 @@ static const struct rule rules[TAG_COUNT] = {
 	[TAG_SUMMARY] = { 0, LINE_MAX_BYTES, true, "summary too long or not UTF-8" },
 	[TAG_WARNING] = { 0, LINE_MAX_BYTES, true, "warning too long or not UTF-8" },
 	[TAG_FILE] = { 1, PATH_MAX * 3, true, "name of a file empty, too long or not UTF-8" },
+	[TAG_USAGE] = { USAGE_SIZE, USAGE_SIZE, false, "usage of another length" },
 };
 
 /* A message while it is read; nothing in it but pointers into the frame. */
@@ -196,6 +200,25 @@ static void add_streams(struct buf *out, const struct result *r)
 	add_field(out, TAG_ERR_DATA, r->err.data.data, r->err.data.len);
 }
 
+static int64_t clamp_tokens(int64_t tokens)
+{
+	return tokens < 0 ? 0 : tokens > TOKENS_MAX ? TOKENS_MAX : tokens;
+}
+
+static void add_usage(struct buf *out, const struct usage *u)
+{
+	char bytes[USAGE_SIZE];
+	uint64_t usd;
+
+	if (!u->known)
+		return;
+	memcpy(&usd, &u->usd, sizeof(usd));
+	put_number(bytes, (uint64_t)clamp_tokens(u->input_tokens), 8);
+	put_number(bytes + 8, (uint64_t)clamp_tokens(u->output_tokens), 8);
+	put_number(bytes + 16, usd, 8);
+	add_field(out, TAG_USAGE, bytes, sizeof(bytes));
+}
+
 static void add_fields(struct buf *out, const struct result *r)
 {
 	add_number(out, TAG_STATUS, (int64_t)r->status);
@@ -216,6 +239,7 @@ static void add_fields(struct buf *out, const struct result *r)
 		add_field(out, TAG_STRUCTURED, r->structured, strlen(r->structured));
 	for (size_t i = 0; i < r->nfiles; i++)
 		add_text(out, TAG_FILE, r->files[i]);
+	add_usage(out, &r->usage);
 }
 
 /* Appends a header without the length, which end_frame() sets. Returns where it is. */
@@ -304,6 +328,25 @@ static bool take_number(struct decoder *d, unsigned tag, const char *data, size_
 	return true;
 }
 
+static bool take_usage(struct decoder *d, const char *data, struct usage *u)
+{
+	uint64_t input = get_number(data, 8), output = get_number(data + 8, 8);
+	uint64_t bits = get_number(data + 16, 8);
+	double usd;
+
+	memcpy(&usd, &bits, sizeof(usd));
+	if (input > (uint64_t)TOKENS_MAX || output > (uint64_t)TOKENS_MAX || !isfinite(usd) ||
+	    usd < 0)
+		return wrong(d, "usage out of range");
+	*u = (struct usage){
+		.known = true,
+		.input_tokens = (int64_t)input,
+		.output_tokens = (int64_t)output,
+		.usd = usd,
+	};
+	return true;
+}
+
 static bool take_bytes(struct decoder *d, unsigned tag, const char *data, size_t len,
     struct result *r)
 {
@@ -340,6 +383,8 @@ static bool take_bytes(struct decoder *d, unsigned tag, const char *data, size_t
 		r->files = xreallocarray(r->files, r->nfiles + 1, sizeof(r->files[0]));
 		r->files[r->nfiles++] = xmemdup0(data, len);
 		break;
+	case TAG_USAGE:
+		return take_usage(d, data, &r->usage);
 	default:
 		return wrong(d, "unknown field");
 	}

@@ -10,8 +10,9 @@
  *   8  4  length, least significant byte first, at most MESSAGE_MAX
  *
  * The payload of MESSAGE_RESULT is a sequence of fields: one byte tag, four bytes length (least
- * significant first), that many bytes. Integers are eight bytes, least significant first. No field
- * stands twice but files; unknown ones are refused: both sides are one binary.
+ * significant first), that many bytes. Integers are eight bytes, least significant first; what was used
+ * is three of them, the last one the bits of a double. No field stands twice but files; unknown ones
+ * are refused: both sides are one binary.
  * Nothing in a message is a pointer or a descriptor, so it can be passed on by another machine.
  */
 #ifndef POLLARD_MESSAGE_H

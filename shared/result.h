@@ -96,6 +96,17 @@ struct stream {
 	int spill_errno; /* why the file could not be written; 0 */
 };
 
+/* What an attempt has cost, as it said itself. */
+struct usage {
+	bool known; /* else nothing was said */
+	int64_t input_tokens;
+	int64_t output_tokens;
+	double usd; /* finite, not negative */
+};
+
+/* A count of tokens is at most this, as any number that JSON holds exactly. */
+#define TOKENS_MAX (INT64_C(1) << 53)
+
 /*
  * Made by result_init(); by the worker, or by the supervisor for an attempt whose worker died and
  * for a task that never ran. Released by result_free().
@@ -117,6 +128,7 @@ struct result {
 	char *summary;	  /* UTF-8, at most SUMMARY_MAX characters; or NULL */
 	char **files;	  /* UTF-8; nfiles of them, at most FILES_MAX */
 	size_t nfiles;
+	struct usage usage;
 	char *warning;	     /* what a person should know although the status stands; or NULL */
 	uint64_t max_rss_kb; /* of the largest process of the tree */
 	int64_t cpu_ms;	     /* user and system, whole tree */
@@ -129,6 +141,13 @@ void result_free(struct result *r);
 void result_add_file(struct result *r, const char *path);
 /* Replaces r->error; bad UTF-8 in it becomes U+FFFD, a newline a blank. */
 void result_set_error(struct result *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * Reads {"input_tokens", "output_tokens", "usd"}: numbers from 0 on, each of them optional (a missing one
+ * is 0), other members ignored. False, and *u as it was, when it is no object or one of them is something
+ * else.
+ */
+bool usage_from_json(struct usage *u, const cJSON *object);
 
 /*
  * The result as the members of a JSON object ("status", "reason", "exit", "signal", "started", ...;

@@ -1,5 +1,6 @@
 #include "shared/result.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,21 @@ static void add_files(cJSON *object, const struct result *r)
 	json_add_item(object, "files", files);
 }
 
+static void add_usage(cJSON *object, const struct usage *u)
+{
+	cJSON *usage;
+
+	if (!u->known) {
+		json_add_null(object, "usage");
+		return;
+	}
+	usage = cJSON_CreateObject();
+	json_add_integer(usage, "input_tokens", u->input_tokens);
+	json_add_integer(usage, "output_tokens", u->output_tokens);
+	json_add_item(usage, "usd", cJSON_CreateNumber(u->usd));
+	json_add_item(object, "usage", usage);
+}
+
 void result_to_json(const struct result *r, cJSON *object, const char *out_path,
     const char *err_path, bool full)
 {
@@ -114,7 +130,7 @@ void result_to_json(const struct result *r, cJSON *object, const char *out_path,
 	add_structured(object, r->structured);
 	json_add_string(object, "summary", r->summary);
 	add_files(object, r);
-	json_add_null(object, "usage");
+	add_usage(object, &r->usage);
 	json_add_integer(object, "max_rss", clamp(r->max_rss_kb));
 	json_add_seconds(object, "cpu_seconds", r->cpu_ms);
 	json_add_integer(object, "leftover_processes", r->leftovers);
@@ -258,6 +274,40 @@ static bool get_warning(struct result *r, const cJSON *object)
 	return json_get(object, "warning") == NULL || get_text(object, "warning", &r->warning);
 }
 
+/* A missing one is 0. */
+static bool get_amount(const cJSON *object, const char *key, double max, double *out)
+{
+	const cJSON *item = json_get(object, key);
+
+	*out = cJSON_IsNumber(item) ? item->valuedouble : 0;
+	return (item == NULL || cJSON_IsNumber(item)) && *out >= 0 && *out <= max;
+}
+
+bool usage_from_json(struct usage *u, const cJSON *object)
+{
+	double input, output, usd;
+
+	if (!cJSON_IsObject(object) ||
+	    !get_amount(object, "input_tokens", (double)TOKENS_MAX, &input) ||
+	    !get_amount(object, "output_tokens", (double)TOKENS_MAX, &output) ||
+	    !get_amount(object, "usd", DBL_MAX, &usd))
+		return false;
+	*u = (struct usage){
+		.known = true,
+		.input_tokens = (int64_t)input,
+		.output_tokens = (int64_t)output,
+		.usd = usd,
+	};
+	return true;
+}
+
+static bool get_usage(struct result *r, const cJSON *object)
+{
+	const cJSON *usage = json_get(object, "usage");
+
+	return usage == NULL || cJSON_IsNull(usage) || usage_from_json(&r->usage, usage);
+}
+
 static bool get_measures(struct result *r, const cJSON *object)
 {
 	int64_t rss;
@@ -280,7 +330,7 @@ bool result_from_json(struct result *r, const cJSON *object)
 	    get_stream(&r->out, object, &out_keys) && get_stream(&r->err, object, &err_keys) &&
 	    get_answer(r, object) && get_structured(r, object) &&
 	    get_text(object, "summary", &r->summary) && get_files(r, object) &&
-	    get_warning(r, object) && get_measures(r, object);
+	    get_usage(r, object) && get_warning(r, object) && get_measures(r, object);
 
 	if (!good)
 		result_free(r);

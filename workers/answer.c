@@ -135,29 +135,77 @@ size_t answer_find_object(const char *text, size_t len, const char **object)
 	return whole.len;
 }
 
+/* Where in the whole text the JSON is wrong: what is shown to the agent that is to do better. */
+static void add_json_error(struct buf *out, struct span whole, const char *json,
+    const struct json_error *error)
+{
+	const char *at = json + error->offset, *line = whole.data;
+	size_t number = 1;
+
+	for (const char *p = whole.data; p < at; p++)
+		if (*p == '\n') {
+			line = p + 1;
+			number++;
+		}
+	buf_addf(out, "%s at line %zu, column %zu", error->message, number,
+	    (size_t)(at - line) + 1);
+}
+
+static const char *kind_of(const cJSON *value)
+{
+	if (cJSON_IsArray(value))
+		return "it is an array, expected an object";
+	if (cJSON_IsString(value))
+		return "it is a string, expected an object";
+	if (cJSON_IsNumber(value))
+		return "it is a number, expected an object";
+	return cJSON_IsNull(value) ? "it is null, expected an object" :
+				     "it is true or false, expected an object";
+}
+
 /*
- * Puts the text into r->structured when it is one JSON object. NULL, or what is wrong (perhaps
- * in `hold`).
+ * Puts the text, all or a part of `whole`, into r->structured when it is one JSON object. NULL, or
+ * what is wrong (perhaps in `hold`).
  */
-static const char *take_structured(struct result *r, const char *text, size_t len, struct buf *hold,
-    cJSON **object)
+static const char *take_structured(struct result *r, struct span whole, struct span text,
+    struct buf *hold, cJSON **object)
 {
 	struct buf line = BUF_INIT;
 	struct json_error error;
 
-	*object = json_parse(text, len, &error);
+	*object = json_parse(text.data, text.len, &error);
 	if (*object == NULL) {
-		buf_addf(hold, "%s at byte %zu", error.message, error.offset + 1);
+		add_json_error(hold, whole, text.data, &error);
 		return buf_str(hold);
 	}
 	if (!cJSON_IsObject(*object)) {
+		const char *kind = kind_of(*object);
+
 		cJSON_Delete(*object);
 		*object = NULL;
-		return "it is JSON, but no object";
+		return kind;
 	}
-	answer_minify(&line, text, len);
+	answer_minify(&line, text.data, text.len);
 	r->structured = buf_detach(&line);
 	return NULL;
+}
+
+/* What an answer is in which no object was found. */
+static const char *no_object(struct span text)
+{
+	struct json_error error;
+	struct span whole = trim(text.data, text.len);
+	cJSON *value;
+	const char *kind;
+
+	if (whole.len == 0)
+		return "it is empty";
+	value = json_parse(whole.data, whole.len, &error);
+	kind = value != NULL ? kind_of(value) :
+			       "no object found, expected it alone or in a block between ```json "
+			       "and ```";
+	cJSON_Delete(value);
+	return kind;
 }
 
 static void add_warning(struct result *r, const char *what, const char *why)
@@ -194,7 +242,7 @@ static cJSON *read_given_result(struct result *r, const struct answer_source *so
 	if (text.len == 0)
 		return NULL;
 	if (!source->structured_cut)
-		why = take_structured(r, text.data, text.len, &hold, &object);
+		why = take_structured(r, text, text, &hold, &object);
 	if (why != NULL && must_be_good && r->status == RESULT_SUCCEEDED)
 		fail(r, REASON_OUTPUT, what, why);
 	else if (why != NULL)
@@ -216,12 +264,11 @@ static cJSON *read_answer_result(struct result *r, const struct answer_source *s
 	len = answer_find_object(text.data, text.len, &object_text);
 	if (text.len > STRUCTURED_MAX)
 		why = "it is longer than 1 MiB";
-	else if (trim(text.data, text.len).len == 0)
-		why = "it is empty";
 	else if (len == 0)
-		why = "it is text without an object in it";
+		why = no_object(text);
 	else
-		why = take_structured(r, object_text, len, &complaint, &object);
+		why = take_structured(r, text, (struct span){ object_text, len }, &complaint,
+		    &object);
 	if (why != NULL)
 		fail(r, REASON_OUTPUT, what, why);
 	buf_free(&complaint);
@@ -406,6 +453,15 @@ static bool add_given_files(struct result *r, const cJSON *object)
 	return true;
 }
 
+static void read_usage(struct result *r, const cJSON *object)
+{
+	const cJSON *usage = object != NULL ? json_get(object, "usage") : NULL;
+
+	if (usage != NULL && !cJSON_IsNull(usage) && !usage_from_json(&r->usage, usage))
+		add_warning(r, "the 'usage' of the result is not usable: ",
+		    "expected {\"input_tokens\": N, \"output_tokens\": N, \"usd\": N}");
+}
+
 void answer_read(const struct job *job, struct result *r, const struct answer_source *source)
 {
 	struct buf hold = BUF_INIT;
@@ -416,6 +472,7 @@ void answer_read(const struct job *job, struct result *r, const struct answer_so
 	    trim(head.data, head.len).len == 0)
 		fail(r, REASON_AGENT, "empty answer", "");
 	read_summary(r, source, head, object);
+	read_usage(r, object);
 	if (!add_given_files(r, object) && job->kind == JOB_AGENT)
 		answer_find_files(r, head.data, head.len, job->cwd);
 	cJSON_Delete(object);

@@ -13,6 +13,7 @@
 
 #include "shared/io.h"
 #include "workers/invocation.h"
+#include "workers/prompt.h"
 #include "workers/refusal.h"
 
 #define SHELL "/bin/sh"
@@ -266,9 +267,11 @@ static void end_line(struct buf *text)
 
 /*
  * The system prompt, an empty line, the prompt; or the prompt alone when the other goes another
- * way. Its last line is ended, or a program that reads lines would not see it.
+ * way. Its last line is ended, or a program that reads lines would not see it. False, and *r says
+ * why, when the prompt cannot be put together.
  */
-static void join_prompts(struct command *c, const struct job *job, bool system_apart)
+static bool join_prompts(struct command *c, const struct job *job, bool system_apart,
+    struct result *r)
 {
 	struct buf whole = BUF_INIT;
 
@@ -277,14 +280,19 @@ static void join_prompts(struct command *c, const struct job *job, bool system_a
 		end_line(&whole);
 		buf_addch(&whole, '\n');
 	}
-	buf_add(&whole, job->input, job->input_len);
+	if (!prompt_build(&whole, job, r))
+		return false;
 	end_line(&whole);
 	c->input_len = whole.len;
 	c->input = buf_detach(&whole);
+	return true;
 }
 
-/* Agents get their prompts as their words ask for it. NULL when a file for them cannot be made. */
-static const char **agent_words(struct command *c, const struct job *job)
+/*
+ * Agents get their prompts as their words ask for it. NULL when the prompt cannot be put together
+ * (*r says why) or a file for it cannot be made.
+ */
+static const char **agent_words(struct command *c, const struct job *job, struct result *r)
 {
 	bool prompt_apart = invocation_has(job->argv, "{prompt_file}");
 	bool system_apart = invocation_has(job->argv, "{system_file}");
@@ -296,7 +304,8 @@ static const char **agent_words(struct command *c, const struct job *job)
 		{ "{task}", job->task },
 	};
 
-	join_prompts(c, job, system_apart);
+	if (!join_prompts(c, job, system_apart, r))
+		return NULL;
 	if (system_apart &&
 	    make_file(system_path, job->system != NULL ? job->system : "",
 		job->system != NULL ? job->system_len : 0) == NULL)
@@ -309,10 +318,10 @@ static const char **agent_words(struct command *c, const struct job *job)
 	return invocation_of_agent(job, set, sizeof(set) / sizeof(set[0]));
 }
 
-static const char **prepare_words(struct command *c, const struct job *job)
+static const char **prepare_words(struct command *c, const struct job *job, struct result *r)
 {
 	if (job->kind == JOB_AGENT)
-		return agent_words(c, job);
+		return agent_words(c, job, r);
 	c->input = job->input;
 	c->input_len = job->input != NULL ? job->input_len : 0;
 	return invocation_of_command(job);
@@ -364,7 +373,9 @@ enum command_begin command_start(struct command *c, const struct job *job, struc
 	char last_error[PROC_PATH_MAX] = "";
 
 	*c = (struct command){ .pid = -1, .in = -1, .out = -1, .err = -1, .result = -1 };
-	s.words = prepare_words(c, job);
+	s.words = prepare_words(c, job, r);
+	if (s.words == NULL && r->error != NULL)
+		return COMMAND_FAILED;
 	if (s.words == NULL) {
 		refusal_explain(r, (struct refusal){ STEP_INPUT, errno }, job->argv[0], NULL, NULL);
 		return is_shortage(errno) ? COMMAND_SHORTAGE : COMMAND_FAILED;

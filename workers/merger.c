@@ -8,12 +8,12 @@
 #include <unistd.h>
 
 #include "shared/io.h"
-#include "shared/json.h"
 #include "shared/text.h"
+#include "workers/recorded.h"
+#include "workers/result_files.h"
 
 #define CHUNK (64 * 1024)
 #define TEMP_NAME_MAX 300
-#define UTF8_MAX 4
 
 /*
  * The file that is being written. Descriptor: opened by open_output(), closed by close_output()
@@ -26,12 +26,6 @@ struct output {
 	struct buf waiting; /* not written yet */
 	uint64_t written;
 	int error; /* of the first failure; nothing is written after it */
-};
-
-/* One answer, read back from the journal. Made by read_item(), released by free_item(). */
-struct item {
-	struct result result;
-	int file; /* of a spilled answer; -1 */
 };
 
 static void flush_output(struct output *o)
@@ -83,64 +77,14 @@ static void close_output(const struct job *job, struct output *o, bool whole)
 		unlinkat(job->merge_dirfd, o->temp, 0);
 }
 
-static void free_item(struct item *it)
-{
-	result_free(&it->result);
-	if (it->file >= 0)
-		close(it->file);
-}
-
-static bool open_spilled(const struct job *job, struct item *it, const cJSON *record)
-{
-	const char *path = json_get_string(record, "stdout_path"), *slash;
-
-	if (path == NULL || job->out_dirfd < 0)
-		return false;
-	slash = strrchr(path, '/');
-	it->file = openat(job->out_dirfd, slash != NULL ? slash + 1 : path,
-	    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	return it->file >= 0;
-}
-
-static bool parse_item(const struct job *job, struct item *it, const char *text, size_t len)
-{
-	struct json_error error;
-	cJSON *record = json_parse(text, len, &error);
-	bool good = false;
-
-	if (record != NULL && result_from_json(&it->result, record))
-		good =
-		    it->result.has_text || !it->result.out.spilled || open_spilled(job, it, record);
-	cJSON_Delete(record);
-	return good;
-}
-
 /* NULL, or why there is no answer. */
-static const char *read_item(const struct job *job, const struct merge_item *m, struct item *it)
+static const char *read_item(const struct job *job, const struct merge_item *m, struct recorded *it)
 {
-	struct buf text = BUF_INIT;
-	bool good;
-
-	result_init(&it->result);
-	it->file = -1;
-	if (m->offset < 0)
-		return m->missing != NULL ? m->missing : "no result";
-	good = pread_all(job->journal_fd, buf_reserve(&text, m->length), m->length,
-		   (off_t)m->offset) == (ssize_t)m->length;
-	text.len = m->length;
-	good = good && parse_item(job, it, text.data, text.len);
-	buf_free(&text);
-	return good ? NULL : "its recorded result cannot be read";
-}
-
-static const struct buf *item_text(const struct item *it)
-{
-	return it->result.has_text ? &it->result.text : &it->result.out.data;
-}
-
-static bool is_blank(const struct buf *text)
-{
-	return text->len == 0 || strspn(buf_str(text), " \t\r\n") == text->len;
+	if (recorded_read(it, job, m->offset, m->length))
+		return NULL;
+	if (m->offset >= 0)
+		return "its recorded result cannot be read";
+	return m->missing != NULL ? m->missing : "no result";
 }
 
 /*
@@ -175,26 +119,28 @@ static bool ends_with_newline(int file)
 	return last == '\n';
 }
 
-static void markdown_answer(struct output *o, const struct item *it)
+/* The answer with its last line ended; `fenced`: a structured one stands in its place as a block. */
+static void add_answer(struct output *o, const struct recorded *it, bool fenced)
 {
-	const struct buf *text = item_text(it);
+	const struct buf *text = recorded_text(it);
 
 	if (it->file >= 0) {
 		copy_file(o, it->file);
 		if (!ends_with_newline(it->file))
 			buf_addch(&o->waiting, '\n');
-	} else if (!is_blank(text)) {
+	} else if (!recorded_is_blank(it)) {
 		buf_add(&o->waiting, text->data, text->len);
 		if (text->data[text->len - 1] != '\n')
 			buf_addch(&o->waiting, '\n');
 	} else if (it->result.structured != NULL) {
-		buf_addf(&o->waiting, "```json\n%s\n```\n", it->result.structured);
-	} else {
+		buf_addf(&o->waiting, fenced ? "```json\n%s\n```\n" : "%s\n",
+		    it->result.structured);
+	} else if (fenced) {
 		buf_addstr(&o->waiting, "(no output)\n");
 	}
 }
 
-static void markdown_item(struct output *o, const struct merge_item *m, const struct item *it,
+static void markdown_item(struct output *o, const struct merge_item *m, const struct recorded *it,
     bool first)
 {
 	buf_addf(&o->waiting, "%s## %s", first ? "" : "\n", m->task);
@@ -204,7 +150,7 @@ static void markdown_item(struct output *o, const struct merge_item *m, const st
 		buf_addch(&o->waiting, ')');
 	}
 	buf_addstr(&o->waiting, "\n\n");
-	markdown_answer(o, it);
+	add_answer(o, it, true);
 }
 
 static void json_string_byte(struct buf *out, char c)
@@ -237,48 +183,28 @@ static void json_string(struct buf *out, const char *text, size_t len)
 	buf_addch(out, '"');
 }
 
-/* How much of the text to use when more follows: not the beginning of a character at its end. */
-static size_t whole_characters(const char *text, size_t len)
+static bool json_piece(void *context, const char *data, size_t len)
 {
-	for (size_t back = 1; back < UTF8_MAX && back <= len; back++) {
-		unsigned char c = (unsigned char)text[len - back];
+	struct output *o = context;
 
-		if (c >= 0xc0)
-			return len - back;
-		if (c < 0x80)
-			return len;
-	}
-	return len;
+	json_string_part(&o->waiting, data, len);
+	flush_output(o);
+	return o->error == 0;
 }
 
 /* A spilled answer as a string, piece by piece: it may be larger than memory. */
 static void json_file(struct output *o, int file)
 {
-	static char piece[CHUNK];
-	size_t have = 0;
-	ssize_t n;
-
 	buf_addch(&o->waiting, '"');
-	while ((n = read_all(file, piece + have, sizeof(piece) - have)) > 0) {
-		size_t use;
-
-		have += (size_t)n;
-		use = whole_characters(piece, have);
-		json_string_part(&o->waiting, piece, use);
-		memmove(piece, piece + use, have - use);
-		have -= use;
-		flush_output(o);
-	}
-	if (n < 0 && o->error == 0)
+	if (read_pieces(file, json_piece, o) < 0 && o->error == 0)
 		o->error = errno;
-	json_string_part(&o->waiting, piece, have);
 	buf_addch(&o->waiting, '"');
 }
 
-static void json_item(struct output *o, const struct merge_item *m, const struct item *it,
+static void json_item(struct output *o, const struct merge_item *m, const struct recorded *it,
     bool first)
 {
-	const struct buf *text = item_text(it);
+	const struct buf *text = recorded_text(it);
 
 	if (!first)
 		buf_addch(&o->waiting, ',');
@@ -337,7 +263,7 @@ static bool merge_items(const struct job *job, struct output *o, bool (*stopped)
 		buf_addstr(&o->waiting, "{\"results\":{");
 	for (i = 0; i < job->nitems && o->error == 0 && !stopped(); i++) {
 		const struct merge_item *m = &job->items[i];
-		struct item it;
+		struct recorded it;
 		const char *why = read_item(job, m, &it);
 
 		if (why != NULL)
@@ -347,7 +273,7 @@ static bool merge_items(const struct job *job, struct output *o, bool (*stopped)
 		else
 			markdown_item(o, m, &it, first);
 		first = first && why != NULL;
-		free_item(&it);
+		recorded_free(&it);
 		flush_when_large(o);
 	}
 	end_merge(o, job, &missing, first);
@@ -355,24 +281,73 @@ static bool merge_items(const struct job *job, struct output *o, bool (*stopped)
 	return i == job->nitems;
 }
 
-void merger_run(const struct job *job, struct result *r, bool (*stopped)(void))
+/* What one task has answered, as it is. */
+static bool merge_answer(const struct job *job, struct output *o, struct result *r)
+{
+	struct recorded it;
+	const char *why = job->nitems > 0 ? read_item(job, &job->items[0], &it) : "no result";
+
+	if (why != NULL)
+		result_set_error(r, "cannot take over the merged result: %s", why);
+	else
+		add_answer(o, &it, false);
+	if (job->nitems > 0)
+		recorded_free(&it);
+	return why == NULL;
+}
+
+static void interrupt(struct result *r)
+{
+	r->status = RESULT_CANCELLED;
+	r->reason = REASON_INTERRUPTED;
+	result_set_error(r, "interrupted");
+}
+
+static void fail(struct result *r)
+{
+	r->status = RESULT_FAILED;
+	r->reason = REASON_WORKER;
+}
+
+static void merge(const struct job *job, struct result *r, bool (*stopped)(void))
 {
 	struct output o;
-	bool whole = open_output(job, &o) && merge_items(job, &o, stopped);
+	bool whole = open_output(job, &o) &&
+	    (job->merge_plain ? merge_answer(job, &o, r) : merge_items(job, &o, stopped));
 
 	close_output(job, &o, whole);
 	r->out.bytes = o.written;
-	if (o.error != 0) {
-		r->status = RESULT_FAILED;
-		r->reason = REASON_WORKER;
+	r->out.spilled = o.error == 0 && whole;
+	if (o.error != 0)
 		result_set_error(r, "cannot write the merged result: %s", strerror(o.error));
-	} else if (!whole) {
-		r->status = RESULT_CANCELLED;
-		r->reason = REASON_INTERRUPTED;
-		result_set_error(r, "interrupted");
-	} else {
-		r->status = RESULT_SUCCEEDED;
-		r->exit_status = 0;
-		r->out.spilled = true;
+	if (r->error != NULL)
+		fail(r);
+	else if (!whole)
+		interrupt(r);
+}
+
+static void write_files(const struct job *job, struct result *r, bool (*stopped)(void))
+{
+	switch (result_files_write(job, r, stopped)) {
+	case FILES_WRITTEN:
+		return;
+	case FILES_STOPPED:
+		interrupt(r);
+		return;
+	case FILES_FAILED:
+		fail(r);
+		return;
 	}
+}
+
+void merger_run(const struct job *job, struct result *r, bool (*stopped)(void))
+{
+	r->status = RESULT_SUCCEEDED;
+	r->exit_status = 0;
+	if (job->merge_name != NULL)
+		merge(job, r, stopped);
+	if (r->status == RESULT_SUCCEEDED && job->results_name != NULL && job->merge_dirfd >= 0)
+		write_files(job, r, stopped);
+	if (r->status != RESULT_SUCCEEDED)
+		r->exit_status = -1;
 }

@@ -7,6 +7,9 @@
  *
  * JSON: {"results":{"TASK":...},"missing":{"TASK":"why"}}: the structured result of a task, else
  * its answer as a string. The two stand apart because any word can be the id of a task.
+ *
+ * Plain: the answer of the first item alone, what a merging agent said. The other items, if any, are
+ * the tasks of the step, for the files of later commands.
  */
 #ifndef POLLARD_MERGER_H
 #define POLLARD_MERGER_H
@@ -17,8 +20,8 @@
 #include "shared/result.h"
 
 /*
- * Writes the merge of job->items; the file has its name only when it is whole. Fills *r.
- * `stopped` is asked between items whether to end now; then nothing is left and the result is
+ * Writes the merge of job->items, and the files for the commands of later steps when the job asks for
+ * them (see result_files.h); the file has its name only when it is whole. Fills *r. `stopped` is asked between items whether to end now; then nothing is left and the result is
  * cancelled.
  */
 void merger_run(const struct job *job, struct result *r, bool (*stopped)(void));

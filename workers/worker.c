@@ -6,6 +6,8 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -17,8 +19,8 @@
 #include "workers/attempt.h"
 #include "workers/debugger.h"
 #include "workers/merger.h"
+#include "workers/rehearsal.h"
 
-#define KEPT_MAX 8
 /* The supervisor has no descriptor above this without thousands of slots. */
 #define FEW 4096
 
@@ -31,38 +33,48 @@ static void close_between(int first, int last)
 		close(fd);
 }
 
+static int compare_numbers(const void *a, const void *b)
+{
+	int x = *(const int *)a, y = *(const int *)b;
+
+	return (x > y) - (x < y);
+}
+
 /*
  * Closes all that the job does not need; above all the reading ends of this and other workers'
  * pipes: as long as somebody holds them the supervisor's death cannot be seen.
  */
 static void close_others(const struct job *job, int report_fd)
 {
-	int kept[KEPT_MAX] = {
+	bool reads = job->kind == JOB_MERGE || job->nparts > 0;
+	const int always[] = {
 		report_fd,
 		job->null_fd,
 		job->out_dirfd,
 		job->out_fd,
 		job->err_fd,
-		job->kind == JOB_MERGE ? job->journal_fd : -1,
-		job->kind == JOB_MERGE ? job->merge_dirfd : -1,
+		reads ? job->journal_fd : -1,
+		reads ? job->merge_dirfd : -1,
 		STDERR_FILENO,
 	};
-	int next = 0;
+	size_t count = sizeof(always) / sizeof(always[0]);
+	int few[sizeof(always) / sizeof(always[0])], *kept = few, next = 0;
 
-	for (int i = 1; i < KEPT_MAX; i++)
-		for (int j = i; j > 0 && kept[j] < kept[j - 1]; j--) {
-			int fd = kept[j];
-
-			kept[j] = kept[j - 1];
-			kept[j - 1] = fd;
-		}
-	for (int i = 0; i < KEPT_MAX; i++) {
+	if (job->nparts > 0)
+		kept = xreallocarray(NULL, count + job->nparts, sizeof(*kept));
+	memcpy(kept, always, sizeof(always));
+	for (size_t i = 0; i < job->nparts; i++)
+		kept[count++] = job->parts[i].kind == PART_MERGED ? job->parts[i].fd : -1;
+	qsort(kept, count, sizeof(*kept), compare_numbers);
+	for (size_t i = 0; i < count; i++) {
 		if (kept[i] > STDERR_FILENO && kept[i] > next)
 			close_between(next, kept[i] - 1);
 		if (kept[i] >= STDERR_FILENO)
 			next = kept[i] + 1;
 	}
 	close_between(next, INT_MAX);
+	if (kept != few)
+		free(kept);
 }
 
 /*
@@ -168,6 +180,8 @@ _Noreturn void worker_main(const struct job *job, int report_fd)
 		diagnose(job, &result);
 	else if (job->kind == JOB_MERGE)
 		merger_run(job, &result, asked_to_stop);
+	else if (job->kind == JOB_REHEARSAL)
+		rehearsal_run(job, &result, report_fd);
 	else if (!attempt_run(job, &result, report_fd))
 		status = WORKER_SHORTAGE;
 	result.finished_ms = clock_wall_ms();
