@@ -1,6 +1,7 @@
 #include "supervisor/journal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,45 @@ struct journal *journal_new(int fd, uint64_t seq)
 	return j;
 }
 
+/* Cuts off what follows `end`, so that the next record does not stand behind half of one. */
+static int cut_tail(int fd, int64_t end)
+{
+	struct stat st;
+	int result;
+
+	if (fstat(fd, &st) == -1)
+		return -1;
+	if (!S_ISREG(st.st_mode) || st.st_size < end) {
+		errno = S_ISREG(st.st_mode) ? EBADMSG : EINVAL;
+		return -1;
+	}
+	if (st.st_size == end)
+		return 0;
+	if (ftruncate(fd, end) == -1)
+		return -1;
+	do {
+		result = fsync(fd);
+	} while (result == -1 && errno == EINTR);
+	return result;
+}
+
+struct journal *journal_reopen(int dirfd, int64_t end, uint64_t seq)
+{
+	/* O_NONBLOCK: a FIFO of that name must not hold us up */
+	int flags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	int fd = openat(dirfd, JOURNAL_NAME, flags);
+
+	if (fd == -1)
+		return NULL;
+	if (cut_tail(fd, end) == 0)
+		return journal_new(fd, seq);
+
+	int error = errno;
+	close(fd);
+	errno = error;
+	return NULL;
+}
+
 cJSON *journal_event(const char *event)
 {
 	cJSON *record = cJSON_CreateObject();
@@ -62,26 +102,32 @@ static void set_seq(cJSON *record, uint64_t seq)
 	cJSON_SetNumberValue(item, (double)seq);
 }
 
+void journal_line(struct buf *out, cJSON *event, uint64_t seq)
+{
+	size_t start = out->len;
+	uint32_t crc;
+
+	set_seq(event, seq);
+	json_print(out, event);
+	cJSON_Delete(event);
+	/* the final '}' comes again after the checksum */
+	out->len--;
+	crc = crc32c(0, out->data + start, out->len - start);
+	buf_addf(out, ",\"crc\":\"%08x\"}\n", crc);
+}
+
 struct record_place journal_add(struct journal *j, cJSON *event)
 {
 	struct record_place place = { .offset = -1 };
 	size_t start = j->pending.len;
-	uint32_t crc;
 
 	if (j->error != 0 && start > PENDING_LOST_MAX) {
 		cJSON_Delete(event);
 		return place;
 	}
-	set_seq(event, ++j->seq);
-	json_print(&j->pending, event);
-	cJSON_Delete(event);
-	/* the final '}' comes again after the checksum */
-	j->pending.len--;
-	crc = crc32c(0, j->pending.data + start, j->pending.len - start);
-	buf_addf(&j->pending, ",\"crc\":\"%08x\"}", crc);
+	journal_line(&j->pending, event, ++j->seq);
 	place.offset = j->size + (int64_t)start;
-	place.length = (uint32_t)(j->pending.len - start);
-	buf_addch(&j->pending, '\n');
+	place.length = (uint32_t)(j->pending.len - start - 1);
 	return place;
 }
 

@@ -14,9 +14,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shared/buf.h"
+
 #define JOURNAL_VERSION 1
 #define JOURNAL_NAME "journal.jsonl"
 #define JOURNAL_CRC_LEN 18 /* of ,"crc":"XXXXXXXX"} */
+/* Numbers of records are read as doubles. */
+#define JOURNAL_SEQ_MAX 9007199254740992.0
+/*
+ * The event that stands in the place of records which were damaged and set aside: its "seq" is the
+ * first of their numbers, "through" the last one.
+ */
+#define JOURNAL_LOST "lost"
+/* Where the lines that were set aside are kept. */
+#define JOURNAL_DAMAGED_NAME "journal.damaged"
 
 /* Where a record is. */
 struct record_place {
@@ -35,6 +46,14 @@ struct journal;
  * 1), offsets after the file's size.
  */
 struct journal *journal_new(int fd, uint64_t seq);
+/*
+ * Goes on with the journal in the run directory, whose lock the caller holds: `end` and `seq` as
+ * journal_reader_end() and journal_reader_seq() gave them at the end or before a torn tail. What
+ * follows `end` is cut off, and that is forced to the disk before anything is added. NULL with
+ * errno: then nothing has changed (EINVAL: it is no regular file; EBADMSG: it is shorter than that)
+ * or, EIO and its like, the tail may be cut off.
+ */
+struct journal *journal_reopen(int dirfd, int64_t end, uint64_t seq);
 /*
  * Adds a record with these members (an object made by journal_event() and filled by the caller;
  * deleted here). Returns where it will be; nowhere when, after a failure, too many have gathered.
@@ -59,12 +78,16 @@ void journal_free(struct journal *j);
 
 /* {"v":1,"seq":0,"time":...,"event":event}: seq is set by journal_add(). */
 cJSON *journal_event(const char *event);
+/* Appends the event (deleted here) as the line of record `seq`, with its checksum and newline. */
+void journal_line(struct buf *out, cJSON *event, uint64_t seq);
 
 /*
  * One line without its newline as a record; NULL when its checksum or anything else is wrong.
  * Free with cJSON_Delete().
  */
 cJSON *journal_parse(const char *line, size_t len);
+/* The number of a record in this member; false when there is none that can be one. */
+bool journal_seq(const cJSON *record, const char *key, uint64_t *seq);
 
 /*
  * Reading, record by record, in memory of the size of one record.
@@ -88,8 +111,29 @@ struct journal_reader *journal_reader_open(int dirfd);
 const cJSON *journal_reader_next(struct journal_reader *r);
 /* Where the record that was returned last is; the good part of the file ends with its newline. */
 struct record_place journal_reader_place(const struct journal_reader *r);
+/* The number of the last record so far (of those set aside, the last one); 0: none. */
+uint64_t journal_reader_seq(const struct journal_reader *r);
+/* Where the next record would begin: what the journal has up to there is good. */
+int64_t journal_reader_end(const struct journal_reader *r);
 /* Why journal_reader_next() returned NULL, and the line it is about (line may be NULL). */
 enum journal_problem journal_reader_problem(const struct journal_reader *r, uint64_t *line);
 void journal_reader_free(struct journal_reader *r);
+
+/* Repairing. Filled by journal_repair(). */
+struct journal_repaired {
+	uint64_t lines; /* that were set aside */
+	uint64_t first; /* the number of the first of them */
+	uint64_t lost;	/* records whose numbers were found to be missing */
+};
+
+/*
+ * Sets aside what is damaged in the journal of the run directory, whose lock the caller holds: the
+ * bad lines, a torn tail, and the fewest whole lines without which the numbers go up. They are
+ * appended to JOURNAL_DAMAGED_NAME first; then the journal is replaced as a whole by one without
+ * them, synced, in which a record JOURNAL_LOST stands where numbers are missing. When nothing is
+ * wrong nothing is changed: no lines, none lost. 0, or -1 with errno and the journal as it was
+ * (ENOTSUP: line `first` was written by a newer version).
+ */
+int journal_repair(int dirfd, struct journal_repaired *repaired);
 
 #endif

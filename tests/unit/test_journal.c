@@ -260,6 +260,143 @@ START_TEST(flip_anywhere)
 }
 END_TEST
 
+/* The events of a small run, as long as they are in earnest. */
+static void write_run(void)
+{
+	struct journal *j = journal_new(open_journal(), 0);
+
+	cJSON *e = journal_event("run-started");
+	json_add_string(e, "run", "20261123-162005-1f0c");
+	json_add_string(e, "goal", "h\u00f6her");
+	journal_add(j, e);
+	for (int i = 1; i <= 2; i++) {
+		e = journal_event("task-added");
+		json_add_string(e, "task", i == 1 ? "a" : "b");
+		json_add_bytes(e, "record", "\xff\n{}", 4);
+		journal_add(j, e);
+		e = journal_event("attempt-finished");
+		json_add_seconds(e, "seconds", 61204);
+		json_add_null(e, "reason");
+		journal_add(j, e);
+	}
+	journal_add(j, journal_event("run-finished"));
+	ck_assert_int_eq(journal_flush(j), 0);
+	journal_free(j);
+}
+
+/*
+ * Each single bit of a real journal, flipped in turn: what is returned is what was written, up to
+ * the line with that bit, and that line is named.
+ */
+START_TEST(flip_every_bit)
+{
+	struct buf text;
+	uint64_t lines = 0;
+	uint64_t line = 1;
+
+	write_run();
+	text = content();
+	int fd = openat(dir, JOURNAL_NAME, O_WRONLY | O_CLOEXEC);
+	for (size_t i = 0; i < text.len; i++)
+		lines += text.data[i] == '\n';
+	for (size_t bit = 0; bit < text.len * 8; bit++) {
+		size_t at = bit / 8;
+		bool newline = text.data[at] == '\n';
+		char flipped = (char)(text.data[at] ^ (1 << bit % 8));
+		enum journal_problem problem;
+		uint64_t bad_line;
+
+		ck_assert_int_eq(pwrite(fd, &flipped, 1, (off_t)at), 1);
+		ck_assert_uint_eq(read_records(&problem, &bad_line), line - 1);
+		ck_assert_uint_eq(bad_line, line);
+		ck_assert_int_eq(problem,
+		    line == lines || (line == lines - 1 && newline) ? JOURNAL_TORN :
+								      JOURNAL_DAMAGED);
+		ck_assert_int_eq(pwrite(fd, &text.data[at], 1, (off_t)at), 1);
+		line += newline && bit % 8 == 7;
+	}
+	close(fd);
+	buf_free(&text);
+}
+END_TEST
+
+/* The good part's end and last number, as a reader finds them. */
+static void find_end(int64_t *end, uint64_t *seq)
+{
+	struct journal_reader *r = journal_reader_open(dir);
+
+	while (journal_reader_next(r) != NULL)
+		;
+	*end = journal_reader_end(r);
+	*seq = journal_reader_seq(r);
+	journal_reader_free(r);
+}
+
+/* Cut at every byte, or with zeros from there on: one goes on behind what is good. */
+START_TEST(reopen_anywhere)
+{
+	struct buf text;
+
+	write_records(3);
+	text = content();
+	for (size_t len = 0; len <= text.len * 2; len++) {
+		size_t at = len % (text.len + 1);
+		bool zeros = len > text.len;
+		struct buf torn = BUF_INIT;
+		struct buf after;
+		int64_t end;
+		uint64_t seq;
+
+		buf_add(&torn, text.data, text.len);
+		memset(torn.data + at, 0, text.len - at);
+		set_content(torn.data, zeros ? text.len : at);
+		find_end(&end, &seq);
+		struct journal *j = journal_reopen(dir, end, seq);
+		ck_assert_ptr_nonnull(j);
+		struct record_place place = journal_add(j, event("after", 1));
+		ck_assert_int_eq(place.offset, end);
+		ck_assert_int_eq(journal_flush(j), 0);
+		cJSON *record = journal_read(j, place);
+		ck_assert_double_eq(json_get_number(record, "seq", 0), (double)seq + 1);
+		cJSON_Delete(record);
+		journal_free(j);
+		assert_reads(seq + 1, JOURNAL_OK, 0);
+		after = content();
+		ck_assert_int_eq(memcmp(after.data, text.data, (size_t)end), 0);
+		buf_free(&after);
+		buf_free(&torn);
+	}
+	buf_free(&text);
+}
+END_TEST
+
+START_TEST(reopen_refused)
+{
+	struct buf before;
+	struct buf after;
+
+	ck_assert_ptr_null(journal_reopen(dir, 0, 0));
+	ck_assert_int_eq(errno, ENOENT);
+	write_records(2);
+	before = content();
+	ck_assert_ptr_null(journal_reopen(dir, (int64_t)before.len + 1, 2));
+	ck_assert_int_eq(errno, EBADMSG);
+	after = content();
+	ck_assert_uint_eq(after.len, before.len);
+	buf_free(&after);
+	buf_free(&before);
+	unlinkat(dir, JOURNAL_NAME, 0);
+
+	ck_assert_int_eq(symlinkat("/etc/passwd", dir, JOURNAL_NAME), 0);
+	ck_assert_ptr_null(journal_reopen(dir, 0, 0));
+	ck_assert_int_eq(errno, ELOOP);
+	unlinkat(dir, JOURNAL_NAME, 0);
+	ck_assert_int_eq(mkfifoat(dir, JOURNAL_NAME, 0600), 0);
+	ck_assert_ptr_null(journal_reopen(dir, 0, 0));
+	ck_assert_int_eq(errno, EINVAL);
+}
+END_TEST
+
 /* Appends a line with a right checksum. */
 static void add_line(struct buf *text, const char *members)
 {
@@ -285,6 +422,14 @@ static const struct {
 	{ "\"v\":1", JOURNAL_DAMAGED },
 	{ "\"v\":1,\"seq\":2,\"v\":1", JOURNAL_DAMAGED },
 	{ "\"v\":1,\"seq\":2,", JOURNAL_DAMAGED },
+	{ "\"v\":1,\"seq\":2.5", JOURNAL_DAMAGED },
+	/* a record about lost ones has a range of numbers that can be one */
+	{ "\"v\":1,\"seq\":2,\"event\":\"lost\"", JOURNAL_DAMAGED },
+	{ "\"v\":1,\"seq\":2,\"event\":\"lost\",\"through\":1", JOURNAL_DAMAGED },
+	{ "\"v\":1,\"seq\":2,\"event\":\"lost\",\"through\":2.5", JOURNAL_DAMAGED },
+	{ "\"v\":1,\"seq\":3,\"event\":\"lost\",\"through\":4", JOURNAL_DAMAGED },
+	/* and no other has one */
+	{ "\"v\":1,\"seq\":3,\"event\":\"other\",\"through\":3", JOURNAL_DAMAGED },
 };
 
 START_TEST(strange_record)
@@ -296,6 +441,29 @@ START_TEST(strange_record)
 	add_line(&text, "\"v\":1,\"seq\":3");
 	set_content(text.data, text.len);
 	assert_reads(1, strange[_i].problem, 2);
+	buf_free(&text);
+}
+END_TEST
+
+/* What was set aside leaves a gap where a record says so, and nowhere else. */
+START_TEST(numbers_that_are_lost)
+{
+	struct buf text = BUF_INIT;
+	struct journal_reader *r;
+
+	add_line(&text, "\"v\":1,\"seq\":1,\"event\":\"lost\",\"through\":1");
+	add_line(&text, "\"v\":1,\"seq\":2");
+	add_line(&text, "\"v\":1,\"seq\":3,\"event\":\"lost\",\"through\":9");
+	add_line(&text, "\"v\":1,\"seq\":10");
+	add_line(&text, "\"v\":1,\"seq\":12");
+	set_content(text.data, text.len);
+	r = journal_reader_open(dir);
+	for (int i = 0; i < 4; i++)
+		ck_assert_ptr_nonnull(journal_reader_next(r));
+	ck_assert_uint_eq(journal_reader_seq(r), 10);
+	ck_assert_ptr_null(journal_reader_next(r));
+	ck_assert_int_eq(journal_reader_problem(r, NULL), JOURNAL_DAMAGED);
+	journal_reader_free(r);
 	buf_free(&text);
 }
 END_TEST
@@ -499,6 +667,10 @@ Suite *journal_suite(void)
 	tcase_add_test(tc, cut_anywhere);
 	tcase_add_test(tc, zeroed_tail);
 	tcase_add_test(tc, flip_anywhere);
+	tcase_add_test(tc, flip_every_bit);
+	tcase_add_test(tc, reopen_anywhere);
+	tcase_add_test(tc, reopen_refused);
+	tcase_add_test(tc, numbers_that_are_lost);
 	tcase_add_loop_test(tc, strange_record, 0, sizeof(strange) / sizeof(strange[0]));
 	tcase_add_test(tc, unknown_members);
 	tcase_add_test(tc, garbage);

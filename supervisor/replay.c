@@ -1,0 +1,457 @@
+#include "supervisor/replay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/buf.h"
+#include "shared/clock.h"
+#include "shared/json.h"
+#include "supervisor/replay_again.h"
+
+/* Finding and adding. */
+
+size_t replay_find_step(const struct replay *r, const char *step)
+{
+	uint32_t known = idset_find(&r->step_ids, step, NULL);
+
+	return known != 0 ? known - 1 : REPLAY_NONE;
+}
+
+size_t replay_find_task(const struct replay *r, size_t step, const char *task)
+{
+	uint32_t known = idset_find(&r->task_ids[step], task, NULL);
+
+	return known != 0 ? known - 1 : REPLAY_NONE;
+}
+
+static size_t get_step(struct replay *r, const char *id)
+{
+	size_t at = replay_find_step(r, id);
+
+	if (at != REPLAY_NONE || r->nsteps == UINT32_MAX - 1)
+		return at;
+	r->steps = table_grow(r->steps, &r->steps_cap, r->nsteps + 1, sizeof(*r->steps));
+	r->task_ids = table_grow(r->task_ids, &r->ids_cap, r->nsteps + 1, sizeof(*r->task_ids));
+	r->steps[r->nsteps] = (struct replay_step){
+		.id = arena_strdup(&r->arena, id),
+		.expected = UINT64_MAX,
+		.first = REPLAY_NONE,
+		.last = REPLAY_NONE,
+		.merge.offset = -1,
+	};
+	idset_add(&r->step_ids, id, (uint32_t)r->nsteps + 1, 0);
+	return r->nsteps++;
+}
+
+static size_t get_task(struct replay *r, size_t step, const char *id)
+{
+	size_t at = replay_find_task(r, step, id);
+	struct replay_step *s = &r->steps[step];
+
+	if (at != REPLAY_NONE || r->ntasks == UINT32_MAX - 1)
+		return at;
+	at = r->ntasks++;
+	r->tasks = table_grow(r->tasks, &r->tasks_cap, r->ntasks, sizeof(*r->tasks));
+	r->tasks[at] = (struct replay_task){
+		.id = arena_strdup(&r->arena, id),
+		.step = step,
+		.next = REPLAY_NONE,
+		.last.offset = -1,
+		.finishing.offset = -1,
+	};
+	idset_add(&r->task_ids[step], id, (uint32_t)at + 1, 0);
+	if (s->first == REPLAY_NONE)
+		s->first = at;
+	else
+		r->tasks[s->last].next = at;
+	s->last = at;
+	s->count++;
+	return at;
+}
+
+/* Reading members. */
+
+static const char *copy_string(struct replay *r, const cJSON *record, const char *key)
+{
+	const char *s = json_get_string(record, key);
+
+	return s != NULL ? arena_strdup(&r->arena, s) : NULL;
+}
+
+static uint64_t get_count(const cJSON *record, const char *key, uint64_t max)
+{
+	double value = json_get_number(record, key, 0);
+
+	return value > 0 && value <= (double)max ? (uint64_t)value : 0;
+}
+
+static uint32_t get_number(const cJSON *record, const char *key)
+{
+	return (uint32_t)get_count(record, key, UINT32_MAX - 1);
+}
+
+static int64_t get_ms(const cJSON *record, const char *key)
+{
+	double seconds = json_get_number(record, key, 0);
+
+	return seconds > 0 && seconds < 1e12 ? (int64_t)(seconds * 1000 + 0.5) : 0;
+}
+
+/* False when the status is none: then the record says nothing that could be relied on. */
+static bool get_ending(const cJSON *record, enum result_status *status, enum reason *reason)
+{
+	const char *status_word = json_get_string(record, "status");
+	const char *reason_word = json_get_string(record, "reason");
+
+	if (status_word == NULL || !result_status_parse(status_word, status))
+		return false;
+	if (reason_word == NULL || !reason_parse(reason_word, reason))
+		*reason = REASON_NONE;
+	return true;
+}
+
+static void add_usage(struct replay_usage *used, const cJSON *record)
+{
+	struct usage u;
+
+	if (!usage_from_json(&u, json_get(record, "usage"))) {
+		used->not_told++;
+		return;
+	}
+	used->told++;
+	used->input_tokens += (uint64_t)u.input_tokens;
+	used->output_tokens += (uint64_t)u.output_tokens;
+	used->usd += u.usd;
+}
+
+static void keep_record(cJSON **place, const cJSON *record)
+{
+	cJSON_Delete(*place);
+	*place = record != NULL ? cJSON_Duplicate(record, true) : NULL;
+}
+
+/* Tasks. */
+
+static void set_record(struct replay *r, struct replay_task *t, const cJSON *record,
+    const struct buf *bytes)
+{
+	t->record = arena_copy(&r->arena, buf_str(bytes), bytes->len);
+	t->record_len = bytes->len;
+	t->agent = copy_string(r, record, "agent");
+	t->number = get_number(record, "number");
+	if (t->number > r->last_number)
+		r->last_number = t->number;
+}
+
+static void start_afresh(struct replay_task *t)
+{
+	t->last.offset = t->finishing.offset = -1;
+	t->ended = t->attempts;
+	t->failures = 0;
+	t->final = t->again = false;
+	t->level = t->status = t->reason = 0;
+}
+
+static void task_added(struct replay *r, struct replay_task *t, const cJSON *record)
+{
+	struct buf bytes = BUF_INIT;
+
+	if (!json_get_bytes(record, "record", &bytes))
+		return;
+	bool same = t->record != NULL && t->record_len == bytes.len &&
+	    memcmp(t->record, buf_str(&bytes), bytes.len) == 0;
+	if (t->record != NULL && !same)
+		start_afresh(t);
+	if (!same)
+		set_record(r, t, record, &bytes);
+	t->removed = false;
+	buf_free(&bytes);
+}
+
+static void enter_ladder(struct replay_step *s)
+{
+	s->ladders++;
+	s->on_ladder = true;
+	keep_record(&s->verdict, NULL);
+	keep_record(&s->fix, NULL);
+}
+
+/* A sign that the ladder was entered, where that itself is not on record. */
+static void be_on_ladder(struct replay_step *s)
+{
+	if (!s->on_ladder)
+		enter_ladder(s);
+}
+
+static void attempt_started(struct replay_step *s, struct replay_task *t, const cJSON *record)
+{
+	uint32_t attempt = get_number(record, "attempt");
+
+	if (attempt <= t->attempts)
+		return;
+	t->attempts = attempt;
+	t->level = (uint8_t)get_count(record, "level", UINT8_MAX);
+	t->final = t->again = false;
+	replay_reopen(s);
+	if (t->level > 0)
+		be_on_ladder(s);
+}
+
+static void attempt_finished(struct replay *r, struct replay_step *s, struct replay_task *t,
+    const cJSON *record, struct record_place place)
+{
+	uint32_t attempt = get_number(record, "attempt");
+	int64_t ms = get_ms(record, "seconds");
+	enum result_status status;
+	enum reason reason;
+
+	if (attempt <= t->ended || !get_ending(record, &status, &reason))
+		return;
+	/* where the record of its start was set aside */
+	attempt_started(s, t, record);
+	t->ended = attempt;
+	t->last = place;
+	t->failures += status == RESULT_FAILED;
+	t->status = (uint8_t)status;
+	t->reason = (uint8_t)reason;
+	t->spent_ms += ms;
+	s->sequential_ms += ms;
+	r->sequential_ms += ms;
+	add_usage(&t->used, record);
+	add_usage(&r->used, record);
+}
+
+static void task_finished(struct replay_task *t, const cJSON *record, struct record_place place)
+{
+	enum result_status status;
+	enum reason reason;
+
+	if (!get_ending(record, &status, &reason))
+		return;
+	t->final = true;
+	t->again = false;
+	/* it would not be final if one were still to end */
+	t->ended = t->attempts;
+	t->status = (uint8_t)status;
+	t->reason = (uint8_t)reason;
+	t->finishing = place;
+}
+
+static void task_event(struct replay *r, const char *event, size_t step, const cJSON *record,
+    struct record_place place)
+{
+	static const char *const events[] = { "task-added", "attempt-started", "attempt-finished",
+		"task-finished", "task-removed" };
+	const char *id = json_get_string(record, "task");
+	size_t which = 0;
+
+	while (which < 5 && strcmp(event, events[which]) != 0)
+		which++;
+	if (id == NULL || which == 5)
+		return;
+	size_t at = get_task(r, step, id);
+	if (at == REPLAY_NONE)
+		return;
+
+	struct replay_step *s = &r->steps[step];
+	struct replay_task *t = &r->tasks[at];
+	switch (which) {
+	case 0:
+		task_added(r, t, record);
+		break;
+	case 1:
+		attempt_started(s, t, record);
+		break;
+	case 2:
+		attempt_finished(r, s, t, record, place);
+		break;
+	case 3:
+		task_finished(t, record, place);
+		break;
+	default:
+		t->removed = true;
+	}
+}
+
+/* Steps. */
+
+static void merge_finished(struct replay *r, struct replay_step *s, const cJSON *record,
+    struct record_place place)
+{
+	uint32_t attempt = get_number(record, "attempt");
+	enum result_status status;
+	enum reason reason;
+
+	if (!get_ending(record, &status, &reason))
+		return;
+	if (attempt > s->merges)
+		s->merges = attempt;
+	s->merge = place;
+	s->merge_status = (uint8_t)status;
+	s->merge_reason = (uint8_t)reason;
+	add_usage(&r->used, record);
+}
+
+static void step_finished(struct replay *r, struct replay_step *s, const cJSON *record)
+{
+	s->over = true;
+	s->on_ladder = false;
+	s->outcome = copy_string(r, record, "outcome");
+	s->merged = copy_string(r, record, "merged");
+	s->left_out = s->outcome != NULL && strcmp(s->outcome, "skipped") == 0;
+}
+
+static void step_event(struct replay *r, const char *event, struct replay_step *s,
+    const cJSON *record, struct record_place place)
+{
+	if (strcmp(event, "step-finished") == 0) {
+		step_finished(r, s, record);
+	} else if (strcmp(event, "recovery-started") == 0) {
+		enter_ladder(s);
+	} else if (strcmp(event, "verdict") == 0) {
+		be_on_ladder(s);
+		s->verdicts++;
+		keep_record(&s->verdict, record);
+	} else if (strcmp(event, "fix") == 0) {
+		be_on_ladder(s);
+		keep_record(&s->fix, record);
+	} else if (strcmp(event, "recovery") == 0) {
+		be_on_ladder(s);
+		s->on_ladder = false;
+	} else if (strcmp(event, "merge-finished") == 0) {
+		merge_finished(r, s, record, place);
+	} else if (strcmp(event, "escalated") == 0) {
+		s->escalations++;
+		s->escalated = copy_string(r, record, "reason");
+	}
+}
+
+/* The run. */
+
+static void run_started(struct replay *r, const cJSON *record)
+{
+	const cJSON *item;
+
+	if (r->started != NULL)
+		return;
+	keep_record(&r->started, record);
+	cJSON_ArrayForEach(item, json_get(record, "steps"))
+	{
+		const char *id = json_get_string(item, "id");
+		size_t at = id != NULL ? get_step(r, id) : REPLAY_NONE;
+
+		if (at != REPLAY_NONE && cJSON_IsNumber(json_get(item, "count")))
+			r->steps[at].expected = get_count(item, "count", UINT32_MAX);
+	}
+}
+
+static void run_finished(struct replay *r, const cJSON *record)
+{
+	r->finished = true;
+	r->exit_status = (int)get_count(record, "exit", 255);
+	r->outcome = copy_string(r, record, "outcome");
+	r->signal = copy_string(r, record, "signal");
+}
+
+static void resumed(struct replay *r, const cJSON *record)
+{
+	r->resumed++;
+	r->finished = false;
+	r->outcome = r->signal = NULL;
+	r->exit_status = 0;
+	replay_run_again(r, json_get(record, "again"));
+}
+
+static void lost(struct replay *r, const cJSON *record)
+{
+	uint64_t first;
+	uint64_t through;
+
+	if (journal_seq(record, "seq", &first) && journal_seq(record, "through", &through) &&
+	    through >= first)
+		r->lost += through - first + 1;
+}
+
+static void run_event(struct replay *r, const char *event, const cJSON *record)
+{
+	if (strcmp(event, "run-started") == 0)
+		run_started(r, record);
+	else if (strcmp(event, "run-finished") == 0)
+		run_finished(r, record);
+	else if (strcmp(event, "resumed") == 0)
+		resumed(r, record);
+	else if (strcmp(event, "input-ended") == 0)
+		r->input_ended = true;
+	else if (strcmp(event, JOURNAL_LOST) == 0)
+		lost(r, record);
+}
+
+/* Between two supervisors nobody was there. */
+static int64_t passed_since(struct replay *r, const cJSON *record, const char *event)
+{
+	const char *time = json_get_string(record, "time");
+	int64_t now = time != NULL ? clock_parse(time) : -1;
+	int64_t before = r->clock_ms;
+	bool first = r->started == NULL || strcmp(event, "resumed") == 0;
+
+	if (now == -1)
+		return 0;
+	r->clock_ms = now;
+	/* a clock that was set back */
+	return first || now < before ? 0 : now - before;
+}
+
+void replay_event(struct replay *r, const cJSON *record, struct record_place place)
+{
+	const char *event = json_get_string(record, "event");
+	const char *id = json_get_string(record, "step");
+
+	if (event == NULL)
+		return;
+	int64_t passed = passed_since(r, record, event);
+	r->active_ms += passed;
+	if (id == NULL) {
+		run_event(r, event, record);
+		return;
+	}
+	size_t step = get_step(r, id);
+	if (step == REPLAY_NONE)
+		return;
+	r->steps[step].active_ms += passed;
+	task_event(r, event, step, record, place);
+	step_event(r, event, &r->steps[step], record, place);
+}
+
+int replay_read(struct replay *r, int dirfd)
+{
+	struct journal_reader *reader = journal_reader_open(dirfd);
+	const cJSON *record;
+
+	if (reader == NULL)
+		return -1;
+	while ((record = journal_reader_next(reader)) != NULL)
+		replay_event(r, record, journal_reader_place(reader));
+	r->problem = journal_reader_problem(reader, &r->line);
+	r->error = errno;
+	r->seq = journal_reader_seq(reader);
+	r->end = journal_reader_end(reader);
+	journal_reader_free(reader);
+	return 0;
+}
+
+void replay_free(struct replay *r)
+{
+	for (size_t i = 0; i < r->nsteps; i++) {
+		cJSON_Delete(r->steps[i].verdict);
+		cJSON_Delete(r->steps[i].fix);
+		idset_free(&r->task_ids[i]);
+	}
+	table_free(r->tasks, r->tasks_cap, sizeof(*r->tasks));
+	table_free(r->steps, r->steps_cap, sizeof(*r->steps));
+	table_free(r->task_ids, r->ids_cap, sizeof(*r->task_ids));
+	idset_free(&r->step_ids);
+	cJSON_Delete(r->started);
+	arena_free(&r->arena);
+	*r = (struct replay){ 0 };
+}
