@@ -14,10 +14,7 @@
 #include "shared/names.h"
 #include "shared/text.h"
 #include "shared/xalloc.h"
-
-#ifndef POLLARD_DATADIR
-#define POLLARD_DATADIR "/usr/local/share/pollard"
-#endif
+#include "supervisor/datadir.h"
 
 #define FILE_MAX (1024 * 1024)
 #define DIRS_MAX 16
@@ -248,12 +245,16 @@ static DIR *open_dir(struct agents *a, const char *path)
 	return stream;
 }
 
-static bool seen_before(struct agents *a, int fd)
+static bool seen_before(struct agents *a, const char *path, int fd)
 {
 	struct stat st;
 	size_t i;
 
-	if (fstat(fd, &st) != 0 || a->ndirs == DIRS_MAX)
+	if (fstat(fd, &st) != 0) {
+		warn_dir(a, path, strerror(errno));
+		return true;
+	}
+	if (a->ndirs == DIRS_MAX)
 		return true;
 	for (i = 0; i < a->ndirs; i++) {
 		if (a->dirs[i].dev == st.st_dev && a->dirs[i].ino == st.st_ino)
@@ -272,7 +273,7 @@ static void load_dir(struct agents *a, const char *path, char *data)
 
 	if (stream == NULL)
 		return;
-	if (!seen_before(a, dirfd(stream)))
+	if (!seen_before(a, path, dirfd(stream)))
 		list_files(a, stream, path, &names);
 	for (i = 0; i < names.count; i++) {
 		load_file(a, dirfd(stream), path, names.list[i], data);
@@ -314,18 +315,14 @@ static void load_user(struct agents *a, char *data)
 static void load_all(struct agents *a, const char *dir, char *data)
 {
 	const size_t n = sizeof(project_dirs) / sizeof(project_dirs[0]);
-	const char *shipped = getenv("POLLARD_DATA");
 	size_t i;
-
-	if (shipped == NULL || *shipped == '\0')
-		shipped = POLLARD_DATADIR;
 
 	for (i = 0; dir != NULL && *dir != '\0' && i < n; i++)
 		load_below(a, dir, project_dirs[i], data);
 	for (i = 0; i < n; i++)
 		load_dir(a, project_dirs[i], data);
 	load_user(a, data);
-	load_below(a, shipped, "agents", data);
+	load_below(a, data_directory(), "agents", data);
 }
 
 /*

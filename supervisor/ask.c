@@ -123,8 +123,8 @@ static void hear_successes(const struct run *run, struct hearing *h)
 	h->succeeded = xcalloc(SUCCEEDED_MAX, sizeof *h->succeeded);
 	for (size_t i = run->nodes.base; i < run->nodes.end && h->nsucceeded < SUCCEEDED_MAX; i++) {
 		const struct node *node = nodes_at(&run->nodes, i);
-		if (node->state == NODE_FINAL && node->status == RESULT_SUCCEEDED &&
-		    node->task != NULL)
+		if (node->step == run->at && node->state == NODE_FINAL &&
+		    node->status == RESULT_SUCCEEDED && node->task != NULL)
 			h->succeeded[h->nsucceeded++] = node->task->id;
 	}
 }
@@ -160,7 +160,7 @@ static void make_request(struct run *run, const struct ladder_step *step)
 	hear_successes(run, &h);
 	const struct debug_request request = {
 		.step = run->step->id,
-		.goal = run->step->goal != NULL ? run->step->goal : run->plan.goal,
+		.goal = run->step->goal != NULL ? run->step->goal : run->plan->goal,
 		.scenario = (int)step->level,
 		.failures = h.failures,
 		.nfailures = step->ntasks,
@@ -229,8 +229,9 @@ bool ask_begin(struct run *run, const struct ladder_step *step)
 	/* of the ladder before this one */
 	verdict_free(&run->asking.verdict);
 	make_request(run, step);
-	const char *name = run->config->debugger;
-	return ask(run, strcmp(name, "builtin") == 0 ? NULL : agents_find(run->agents, name));
+	const char *name = steps_debugger(run);
+	return ask(run,
+	    strcmp(name, "builtin") == 0 ? NULL : agents_find(run->loaded.agents, name));
 }
 
 static const char **failed_ids(const struct run *run)
@@ -339,7 +340,8 @@ bool ask_fix(struct run *run)
 	struct task_more more = { .timeout_ms = UNSET, .idle_timeout_ms = UNSET, .retries = UNSET };
 	if (fix->kind == FIX_AGENT) {
 		task.kind = TASK_AGENT;
-		task.agent = run->agents != NULL ? agents_find(run->agents, fix->agent) : NULL;
+		task.agent =
+		    run->loaded.agents != NULL ? agents_find(run->loaded.agents, fix->agent) : NULL;
 		task.text = fix->prompt;
 		task.text_len = strlen(fix->prompt);
 	} else {

@@ -1,5 +1,5 @@
 /*
- * The commands that read what runs have left, and the list of agents. Each prints to standard
+ * The commands that read what runs have left, the plan, and the list of agents. Each prints to standard
  * output and returns the exit status.
  */
 #ifndef POLLARD_COMMANDS_H
@@ -7,6 +7,8 @@
 
 #include "supervisor/config.h"
 
+/* Reads tasks as `run` does, says what it would do with them, and starts nothing. */
+int cmd_plan(const struct config *config);
 int cmd_status(const struct config *config);
 int cmd_show(const struct config *config);
 int cmd_failed(const struct config *config);

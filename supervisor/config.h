@@ -18,6 +18,13 @@ enum progress_form { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_NONE 
 enum color_form { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum input_form { INPUT_AUTO, INPUT_COMMAND, INPUT_SHELL, INPUT_AGENT };
 
+/* --var NAME=VALUE */
+struct variable {
+	const char *name; /* not NUL-terminated: name_len bytes */
+	size_t name_len;
+	const char *value;
+};
+
 struct require {
 	enum require_kind kind;
 	uint64_t number; /* REQUIRE_COUNT: tasks; REQUIRE_PERCENT: percent */
@@ -39,16 +46,22 @@ struct config {
 
 	/* input */
 	enum input_form input;
-	const char *const *command; /* INPUT_COMMAND: words, NULL-terminated */
-	bool command_stdin;	    /* --stdin: the line goes to standard input */
-	const char *agent;	    /* INPUT_AGENT */
-	const char *file;	    /* -f; NULL or "-": standard input */
-	bool shell;		    /* --shell: INPUT_SHELL */
-	bool nul;		    /* -0 */
-	bool stream;		    /* --stream */
+	const char *const *command;  /* INPUT_COMMAND: words, NULL-terminated */
+	bool command_stdin;	     /* --stdin: the line goes to standard input */
+	const char *agent;	     /* INPUT_AGENT */
+	const char *file;	     /* -f; NULL or "-": standard input */
+	bool shell;		     /* --shell: INPUT_SHELL */
+	bool nul;		     /* -0 */
+	bool stream;		     /* --stream */
+	const char *format;	     /* --format yaml or json; NULL: by the name of the file */
+	const struct variable *vars; /* --var, in order */
+	size_t nvars;
+	bool rehearse;
+	const char *rehearsal; /* --rehearse=FILE; NULL: without one */
 
 	/* what runs beside what */
-	uint32_t jobs; /* 0: as many as tasks */
+	uint32_t jobs;	 /* 0: as many as tasks */
+	bool jobs_given; /* by option or environment: else a workflow's limit counts */
 	bool sequential;
 	uint64_t tokens_at_once; /* 0: none */
 	int64_t delay_ms;
@@ -58,8 +71,10 @@ struct config {
 	int64_t timeout_ms;	 /* 0: none */
 	int64_t idle_timeout_ms; /* 0: none */
 	int64_t grace_ms;
-	int64_t max_output;  /* 0: none */
-	int64_t deadline_ms; /* 0: none */
+	int64_t max_output;	/* 0: none */
+	int64_t deadline_ms;	/* 0: none */
+	uint64_t budget_tokens; /* 0: none */
+	double budget_usd;	/* 0: none */
 
 	/* failures */
 	int retries;	      /* NOT_GIVEN */
@@ -67,6 +82,7 @@ struct config {
 	bool allow_fix;
 	bool fail_fast;
 	struct require require;
+	bool require_given;
 
 	/* output */
 	enum output_form output;

@@ -17,6 +17,7 @@
 #include "supervisor/input.h"
 #include "supervisor/ladder.h"
 #include "supervisor/launch.h"
+#include "supervisor/load.h"
 #include "supervisor/loop.h"
 #include "supervisor/node.h"
 #include "supervisor/outcome.h"
@@ -101,10 +102,32 @@ struct asking {
 };
 
 enum phase {
-	PHASE_TASKS,  /* tasks run as the schedule lets them */
-	PHASE_LADDER, /* recovery */
-	PHASE_MERGE,  /* the merge worker is at work */
+	PHASE_BETWEEN, /* the next step is to begin, or the run to end */
+	PHASE_TASKS,   /* tasks run as the schedule lets them */
+	PHASE_LADDER,  /* recovery */
+	PHASE_MERGE,   /* a merge worker is at work */
 	PHASE_OVER,
+};
+
+/* What was used up: tokens that were told, or else expected, and money that was told. */
+struct spent {
+	uint64_t tokens;
+	double usd;
+};
+
+/* What came of a step. One for each step of the plan, owned by the run. */
+struct yield {
+	bool over;
+	bool left_out; /* by `when` */
+	enum outcome outcome;
+	char *merged;  /* path below the run directory; NULL */
+	int merged_fd; /* the merged result; -1 */
+};
+
+enum merge_stage {
+	MERGE_COLLECT, /* the results become one file */
+	MERGE_ASK,     /* the merging agent is asked about them */
+	MERGE_WRITE,   /* its answer becomes the merged result */
 };
 
 /* Why the run ends before its end. */
@@ -116,15 +139,18 @@ struct stop {
 	bool at_once;
 	enum reason reason; /* of the tasks that it hits */
 	int signal;	    /* end by it; 0 */
+	bool step_only;	    /* the step's own limit: the next one begins as if nothing were */
 };
 
 /* Made, run and emptied by run_main(). */
 struct run {
 	const struct config *config;
 	worker_fn worker;
-	struct agents *agents;
-	struct plan plan;
-	const struct step *step;
+	struct loaded loaded;
+	struct plan *plan;	 /* of loaded; grows when a foreach makes tasks */
+	const struct step *step; /* the one that runs */
+	size_t at;		 /* its index */
+	struct yield *yields;
 	struct nodes nodes;
 	struct schedule *schedule;
 	struct loop *loop;
@@ -144,23 +170,39 @@ struct run {
 	unsigned ladders; /* how often it was entered in this step */
 	struct failures failures;
 	struct asking asking;
-	char *merged;  /* path below the run directory; NULL */
-	int merged_fd; /* the merged result; -1 */
+	enum merge_stage merge_stage;
+	unsigned merge_asked;	/* how often its agent was, in this step */
+	unsigned merge_refused; /* how often the system refused its worker, in a row */
+	int64_t merge_at;	/* not before this time; monotonic */
+	struct record_place merge_answer;
+	bool merge_done;
+	bool merge_failed;
 
 	struct stop stop;
-	int trouble; /* an exit status of 64 or more that ends the run; 0 */
+	bool journal_told; /* that it cannot be written */
+	int trouble;	   /* an exit status of 64 or more that ends the run; 0 */
 	bool escalated;
-	struct counts counts;
-	int64_t began_ms;      /* monotonic */
-	int64_t deadline_at;   /* monotonic; 0: none */
-	int64_t sequential_ms; /* all attempts one after another */
+	bool blocked;		   /* a step's requirement was not met: nothing follows it */
+	bool cut_short;		   /* by a deadline or a budget */
+	struct counts counts;	   /* of the run */
+	struct counts step_counts; /* of the step */
+	struct spent spent;	   /* of the run */
+	struct usage usage;	   /* that was told, of the run */
+	struct spent step_spent;
+	uint64_t reserved;  /* tokens that running tasks are expected to use */
+	struct buf invalid; /* why the task at hand cannot be started */
+	int64_t began_ms;   /* monotonic */
+	int64_t step_began_ms;
+	int64_t deadline_at;	  /* monotonic; 0: none */
+	int64_t step_deadline_at; /* the same of the step */
+	int64_t sequential_ms;	  /* all attempts one after another */
+	int64_t step_sequential_ms;
 
 	struct failed *failed; /* for the summary */
 	size_t nfailed;
 	size_t failed_cap;
 
 	struct scopes *scopes; /* paths that tasks write and read */
-	char *state_root;      /* where no task may write; NULL: nothing is kept */
 
 	/* --stream */
 	struct input *input; /* NULL: all was read beforehand, or the end has come */
@@ -189,6 +231,39 @@ static inline void run_trouble(struct run *run, int status)
 		run->trouble = status;
 	run->stop.trouble = true;
 }
+
+/* steps.c */
+
+/* Begins the next step, or ends the run after the last one. */
+void steps_next(struct run *run);
+/* All of the step is final and merged: records what came of it. */
+void steps_end(struct run *run);
+/* The limits that hold for it. */
+const char *steps_debugger(const struct run *run);
+
+/* values.c */
+
+/*
+ * What a name stands for now: owned by the caller. NULL, and *why (one line), when there is no
+ * such thing.
+ */
+cJSON *values_get(const struct run *run, const struct name *name, struct buf *why);
+/* Whether all that the task's prompt names is there; else *why. */
+bool values_ready(const struct run *run, const struct task *task, struct buf *why);
+/* The pieces of a prompt; they hold until the next call. */
+void values_parts(struct run *run, const struct template *t, struct job *job);
+
+/* budget.c */
+
+/* An attempt is over: counts what it used. */
+void budget_spend(struct run *run, const struct task *task, const struct usage *usage);
+/* An attempt is to start: what it is expected to use is set aside until it is over, or called off. */
+void budget_reserve(struct run *run, const struct task *task);
+void budget_release(struct run *run, const struct task *task);
+/* Whether the task still fits into what is left for the step and the run. */
+bool budget_allows(const struct run *run, const struct task *task);
+/* Nothing is left for the run. */
+bool budget_is_spent(const struct run *run);
 
 /* start.c */
 
@@ -247,11 +322,18 @@ void ask_free(struct run *run);
 /* merge.c */
 
 /* How the results of a step become one. */
-enum merge_form merge_form_of(const struct config *config);
+enum merge_form merge_form_of(const struct run *run, size_t step);
 /* Starts the merge worker when there is something to merge. */
 bool merge_begin(struct run *run);
 /* It has ended. */
-void merge_over(struct run *run, const struct attempt *attempt);
+void merge_over(struct run *run, struct attempt *attempt);
+
+/* handover.c */
+
+/* In merged/: what POLLARD_RESULTS names. No step can have such an id. */
+#define RESULTS_NAME "+results.json"
+/* Adds the files with the results of earlier steps to the environment of a command. */
+void handover_environment(struct run *run, struct job *job);
 
 /* stop.c */
 
@@ -262,16 +344,16 @@ void stop_check(struct run *run);
 
 /* intake.c */
 
-/* Makes nodes of all tasks of the plan. */
-void intake_plan(struct run *run);
+/* Makes nodes of the tasks of the plan from index `first` on, which belong to the step, and records them. */
+void intake_tasks(struct run *run, size_t step, size_t first, size_t count);
+/* Makes the tasks of the step known to the schedule. */
+void intake_schedule(struct run *run);
 /* --stream: tasks will come from fd, which stays the caller's. */
 void intake_open(struct run *run, const char *name, int fd);
 /* --stream: reads what has come and makes tasks of it. */
 void intake_stream(struct run *run, bool ready);
 /* The first of the tasks it needs that did not succeed. */
 const char *intake_missing_need(const struct run *run, const struct task *task);
-/* Whether the task may write where the record is kept. */
-bool intake_covers_record(const struct run *run, const struct task *task);
 /* Whether more input is wanted now. */
 bool intake_wants(const struct run *run);
 /* Whether records that were read already could be taken now. */

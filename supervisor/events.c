@@ -9,6 +9,7 @@
 #include "shared/text.h"
 #include "shared/version.h"
 #include "shared/xalloc.h"
+#include "supervisor/effective.h"
 #include "supervisor/journal.h"
 
 const char *signal_word(int signal)
@@ -110,7 +111,7 @@ cJSON *event_run_started(const struct config *config, const char *run, const str
 	cJSON *e = journal_event("run-started");
 	json_add_string(e, "version", POLLARD_VERSION);
 	json_add_string(e, "run", run);
-	json_add_string(e, "name", config->name);
+	json_add_string(e, "name", plan->name);
 	json_add_string(e, "goal", plan->goal);
 	char *cwd = getcwd(NULL, 0);
 	if (cwd != NULL)
@@ -127,13 +128,18 @@ cJSON *event_run_started(const struct config *config, const char *run, const str
 		json_add_string(o, "id", s->id);
 		json_add_string(o, "title", s->title);
 		json_add_string(o, "goal", s->goal);
-		if (config->stream)
+		json_add_integer(o, "jobs", effective_jobs(config, plan, s));
+		if (config->stream || (s->more != NULL && s->more->foreach != NULL))
 			json_add_null(o, "count");
 		else
 			json_add_integer(o, "count", (int64_t)s->count);
 		cJSON_AddItemToArray(steps, o);
 	}
 	json_add_item(e, "steps", steps);
+	if (plan->document != NULL)
+		json_add_bytes(e, "workflow", plan->document, plan->document_len);
+	if (config->rehearse)
+		json_add_bool(e, "rehearsal", true);
 	return e;
 }
 
@@ -259,12 +265,45 @@ cJSON *event_step_finished(const struct step *step, const struct counts *counts,
 	return e;
 }
 
+cJSON *event_step_skipped(const struct step *step, const char *condition)
+{
+	const struct counts none = { 0 };
+	cJSON *e = event_step_finished(step, &none, 0, 0, NULL);
+	cJSON_ReplaceItemInObjectCaseSensitive(e, "outcome", cJSON_CreateString("skipped"));
+	json_add_string(e, "when", condition);
+	return e;
+}
+
+cJSON *event_merge_finished(const char *run, const struct step *step, const char *agent,
+    const struct result *result, unsigned attempt, const struct rundir *dir)
+{
+	cJSON *e = journal_event("merge-finished");
+	const struct task task = { .id = MERGE_ID };
+	add_result(e, run, step, &task, result, attempt, 0, dir, false);
+	cJSON_ReplaceItemInObjectCaseSensitive(e, "agent", cJSON_CreateString(agent));
+	return e;
+}
+
 cJSON *event_escalated(const struct step *step, const char *reason)
 {
 	cJSON *e = journal_event("escalated");
 	json_add_string(e, "step", step->id);
 	json_add_string(e, "reason", reason);
 	return e;
+}
+
+/* What was told, by whatever backend tells it. */
+static void add_usage(cJSON *object, const struct usage *usage)
+{
+	if (!usage->known) {
+		json_add_null(object, "usage");
+		return;
+	}
+	cJSON *u = cJSON_CreateObject();
+	json_add_integer(u, "input_tokens", usage->input_tokens);
+	json_add_integer(u, "output_tokens", usage->output_tokens);
+	cJSON_AddItemToObject(u, "usd", cJSON_CreateNumber(usage->usd));
+	json_add_item(object, "usage", u);
 }
 
 void add_summary(cJSON *object, const struct totals *t)
@@ -276,7 +315,7 @@ void add_summary(cJSON *object, const struct totals *t)
 	json_add_seconds(object, "seconds", t->wall_ms);
 	json_add_seconds(object, "sequential_seconds", t->sequential_ms);
 	json_add_seconds(object, "saved_seconds", saved > 0 ? saved : 0);
-	json_add_null(object, "usage");
+	add_usage(object, &t->spent);
 	json_add_string(object, "escalation", t->escalation);
 }
 

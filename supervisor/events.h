@@ -14,6 +14,9 @@
 #include "supervisor/rundir.h"
 #include "supervisor/task.h"
 
+/* What the merging agent is called for files and in the environment; no task can have such an id. */
+#define MERGE_ID "+merge"
+
 cJSON *event_run_started(const struct config *config, const char *run, const struct plan *plan);
 cJSON *event_task_added(const struct step *step, const struct task *task);
 cJSON *event_attempt_started(const struct step *step, const struct task *task, unsigned attempt,
@@ -34,6 +37,11 @@ cJSON *event_task_finished(const struct step *step, const struct node *node,
 cJSON *event_recovery(const struct step *step, int level, const char *text);
 cJSON *event_step_finished(const struct step *step, const struct counts *counts, int64_t wall_ms,
     int64_t sequential_ms, const char *merged);
+/* `when` left the step out. */
+cJSON *event_step_skipped(const struct step *step, const char *condition);
+/* The answer of the agent that merges. */
+cJSON *event_merge_finished(const char *run, const struct step *step, const char *agent,
+    const struct result *result, unsigned attempt, const struct rundir *dir);
 cJSON *event_escalated(const struct step *step, const char *reason);
 
 /* A run in numbers, at its end. */
@@ -41,6 +49,7 @@ struct totals {
 	struct counts counts;
 	int64_t wall_ms;
 	int64_t sequential_ms;	/* all attempts one after another */
+	struct usage spent;	/* of all attempts that told it */
 	const char *escalation; /* path of ESCALATION.md; NULL: there is none */
 };
 

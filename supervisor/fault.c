@@ -1,9 +1,9 @@
 #include "supervisor/fault.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "shared/text.h"
-#include "supervisor/diag.h"
 
 void fault_add(struct faults *f, const char *fmt, ...)
 {
@@ -12,6 +12,7 @@ void fault_add(struct faults *f, const char *fmt, ...)
 	f->count++;
 	if (f->count > DIAG_MAX)
 		return;
+	f->at[f->count - 1] = f->here;
 	va_start(ap, fmt);
 	buf_vaddf(&f->lines, fmt, ap);
 	va_end(ap);
@@ -23,12 +24,30 @@ void fault_reset(struct faults *f)
 	buf_reset(&f->lines);
 	f->count = 0;
 	f->column = 0;
+	f->here = (struct place){ 0 };
 }
 
 void fault_free(struct faults *f)
 {
 	buf_free(&f->lines);
 	f->count = 0;
+}
+
+void fault_report(const struct faults *f, const char *file, size_t line, struct diag *diag)
+{
+	const char *message = buf_str(&f->lines);
+	size_t told = 0;
+
+	while (*message != '\0') {
+		const char *end = strchr(message, '\n');
+		struct place at = f->at[told++];
+
+		diag_add(diag, file, at.line > 0 ? at.line : line,
+		    at.line > 0 ? at.column : f->column, "%.*s", (int)(end - message), message);
+		message = end + 1;
+	}
+	/* Only the first DIAG_MAX of a record are kept, and no more are printed of a whole list. */
+	diag->count += f->count - told;
 }
 
 /* Said with the first unknown agent only: a list may name it in each line. */

@@ -11,11 +11,17 @@
 static void explain(const struct run *run, const struct node *node, struct result *r)
 {
 	const struct task *task = node->task;
-	if (node->reason == REASON_INVALID) {
+	if (node->reason == REASON_INVALID && task->kind != TASK_INVALID) {
+		result_set_error(r, "%s", buf_str(&run->invalid));
+	} else if (node->reason == REASON_INVALID) {
 		result_set_error(r, "%.*s", (int)task->text_len, task->text);
 	} else if (node->reason == REASON_NEEDS) {
 		result_set_error(r, "needs %s, which did not succeed",
 		    intake_missing_need(run, task));
+	} else if (node->reason == REASON_WHEN) {
+		result_set_error(r, "the condition does not hold: %s", run->step->more->when_text);
+	} else if (node->reason == REASON_ESCALATED) {
+		result_set_error(r, "an earlier step did not reach what it requires");
 	} else if (run->trouble != 0 && node->reason == REASON_INTERRUPTED) {
 		result_set_error(r, "the run could not go on");
 	} else {
@@ -41,7 +47,11 @@ void final_task(struct run *run, size_t task, enum result_status status, enum re
 	node->state = NODE_FINAL;
 	node->status = (uint8_t)status;
 	node->reason = (uint8_t)reason;
-	counts_add(&run->counts, status);
+	/* what `when` leaves out was not wanted */
+	if (reason != REASON_WHEN) {
+		counts_add(&run->counts, status);
+		counts_add(&run->step_counts, status);
+	}
 	if (node->task->more != NULL)
 		scopes_forget(run->scopes, task);
 

@@ -10,6 +10,7 @@
 
 #define WIDTH 79
 #define HELP_COLUMN 30
+#define TOPICS_IN_A_LINE 6
 
 static const char *const group_titles[GROUP_COUNT] = {
 	[GROUP_INPUT] = "Input",
@@ -28,6 +29,8 @@ static const char *const topic_names[] = {
 	"agents",
 	"record",
 	"recovery",
+	"workflow",
+	"scopes",
 };
 
 /* Topics, each at most one screen of 24 lines. */
@@ -60,7 +63,7 @@ static const char *const topic_texts[] = {
 	"    1  partial: some tasks succeeded, and that is not enough\n"
 	"    2  none: no task succeeded, recovery included; a person must decide\n"
 	"    3  partial, not enough, and a person must decide: see ESCALATION.md\n"
-	"    4  a deadline stopped the run before the requirement was met\n"
+	"    4  a deadline or budget stopped the run before the requirement was met\n"
 	"   64  wrong usage\n"
 	"   65  bad input, nothing was run\n"
 	"   66  input missing\n"
@@ -155,6 +158,49 @@ static const char *const topic_texts[] = {
 	"--debugger none     nobody is asked; failures are tried again one after another\n"
 	"--debugger AGENT    an agent is asked, in JSON: see pollard(1). The fix that it\n"
 	"                    may propose is carried out only with --allow-fix\n",
+
+	"A workflow: steps that run in order, in a file called .yaml, .yml or .json\n"
+	"\n"
+	"  version: 1\n"
+	"  vars: { module: auth }              # --var module=billing replaces it\n"
+	"  steps:\n"
+	"    - id: research                    # tasks of a step run side by side\n"
+	"      tasks:\n"
+	"        - { id: a, agent: researcher, prompt: \"Study ${{ vars.module }}\" }\n"
+	"        - { id: b, run: [make, metrics] }\n"
+	"      merge: concat\n"
+	"    - id: plan                        # a step of one task\n"
+	"      agent: planner\n"
+	"      prompt: \"Plan with this: ${{ steps.research.merged }}\"\n"
+	"\n"
+	"  pollard run -f flow.yaml --rehearse   try it out: nothing is started\n"
+	"  pollard plan -f flow.yaml             what would run beside what, and why\n"
+	"  pollard run -f flow.yaml              run it\n"
+	"  pollard run -f research --var ...     a workflow that ships\n"
+	"\n"
+	"'-f - --format yaml' reads one from standard input. A step has when, foreach,\n"
+	"require, sequential, on_conflict, limits too: see pollard-workflow(5).\n",
+
+	"Which tasks run side by side\n"
+	"\n"
+	"  needs           a task starts after those that it names have succeeded\n"
+	"  reads, writes   tasks of which one may write what the other reads or writes\n"
+	"                  take turns; which one is first, priority and the list say\n"
+	"  tokens          with --tokens-at-once, running tasks together stay below it\n"
+	"  --jobs          so many at once\n"
+	"\n"
+	"Paths are relative to the task's cwd and may hold * (any part of one name), ?\n"
+	"(a character), [a-z], and ** (any number of names). A path covers all that lies\n"
+	"below it, and so does one that ends in /, /**, or in a name of nothing but *\n"
+	"and ?. One whose last name has other special characters means exactly the\n"
+	"paths that it matches:\n"
+	"\n"
+	"  src          src and all below       src/*.c      the C files right in src\n"
+	"  src/*        all below src           src/**/*.c   the C files at any depth\n"
+	"\n"
+	"Tasks without 'writes' are taken to be safe; --strict-scopes refuses them when\n"
+	"others run beside them. 'on_conflict: fail' in a workflow refuses tasks that\n"
+	"would have to take turns. 'pollard plan' shows all of it.\n",
 };
 
 #define TOPIC_COUNT (sizeof(topic_names) / sizeof(topic_names[0]))
@@ -188,7 +234,11 @@ void help_general(struct buf *out)
 	}
 	buf_addstr(out, "\ntopics of 'pollard help':");
 	for (size_t i = 0; i < TOPIC_COUNT; i++)
-		buf_addf(out, "%s %s", i == 0 ? "" : ",", topic_names[i]);
+		buf_addf(out, "%s%s%s", i == 0 ? " " : ",",
+		    i == TOPICS_IN_A_LINE ? "\n  " :
+			i == 0		  ? "" :
+					    " ",
+		    topic_names[i]);
 	buf_addstr(out,
 	    "\noptions of a command: 'pollard COMMAND --help'; the manual: 'man pollard'\n");
 }
@@ -227,7 +277,9 @@ static void option_line(struct buf *out, const struct option_info *o)
 		buf_addf(out, "  -%c, --%s", o->letter, o->name);
 	else
 		buf_addf(out, "      --%s", o->name);
-	if (o->argument != NULL)
+	if (o->type == OPTION_OPTIONAL)
+		buf_addf(out, "[=%s]", o->argument);
+	else if (o->argument != NULL)
 		buf_addf(out, " %s", o->argument);
 
 	width = (int)(out->len - start);
@@ -329,7 +381,9 @@ static void mdoc_item(struct buf *out, const struct option_info *o)
 		buf_addstr(out, " ,");
 	if (o->name != NULL)
 		buf_addf(out, " Fl Fl %s", o->name);
-	if (o->argument != NULL)
+	if (o->type == OPTION_OPTIONAL)
+		buf_addf(out, " Ns Op = Ns Ar %s", o->argument);
+	else if (o->argument != NULL)
 		buf_addf(out, " Ar %s", o->argument);
 	buf_addch(out, '\n');
 	mdoc_sentence(out, o->help);
@@ -366,8 +420,10 @@ static void mdoc_options(struct buf *out)
 {
 	for (unsigned i = COMMAND_NONE + 1; i < COMMAND_COUNT; i++) {
 		const struct command_info *c = &command_table[i];
-		if (c->availability == NOW && c->summary != NULL)
-			mdoc_list(out, c->name, (enum command)i, 0, GROUP_GENERAL - 1);
+		/* the options of plan are those of run, without a few */
+		if (c->availability == NOW && c->summary != NULL && i != COMMAND_PLAN)
+			mdoc_list(out, i == COMMAND_RUN ? "run and plan" : c->name, (enum command)i,
+			    0, GROUP_GENERAL - 1);
 	}
 	mdoc_list(out, "every command, also before it", COMMAND_HELP, GROUP_GENERAL, GROUP_GENERAL);
 }

@@ -8,7 +8,9 @@
 
 #include "shared/text.h"
 #include "shared/xalloc.h"
+#include "supervisor/bind.h"
 #include "supervisor/input_record.h"
+#include "supervisor/input_results.h"
 #include "supervisor/needs.h"
 
 #define PIECE (256 * 1024)
@@ -22,6 +24,7 @@ struct reading {
 	struct diag *diag;
 	struct step *steps; /* becomes plan->steps */
 	uint32_t *lines;    /* where each step begins */
+	bool *complete;	    /* whether all ids of a step are known */
 	size_t nsteps;
 	size_t cap;
 	bool headed; /* the step at hand has a heading */
@@ -45,6 +48,7 @@ static void add_step(struct reading *r, uint32_t line)
 		r->cap = r->cap == 0 ? 4 : r->cap * 2;
 		r->steps = xreallocarray(r->steps, r->cap, sizeof(*r->steps));
 		r->lines = xreallocarray(r->lines, r->cap, sizeof(*r->lines));
+		r->complete = xreallocarray(r->complete, r->cap, sizeof(*r->complete));
 	}
 	r->lines[r->nsteps++] = line;
 	snprintf(number, sizeof(number), "%zu", r->nsteps);
@@ -84,8 +88,10 @@ static void end_step(struct reading *r)
 	step->count = r->plan->ntasks - step->first;
 	if (r->headed && step->count == 0)
 		fault_at(r, last_line(r), "a step without tasks");
-	needs_check(r->plan, step, &r->in->ids, r->in->ids_complete, r->in->name, r->diag);
-	idset_free(&r->in->ids);
+	step->line = last_line(r);
+	step->ids = r->in->ids;
+	r->in->ids = (struct idset){ 0 };
+	r->complete[r->nsteps - 1] = r->in->ids_complete;
 	r->in->ids_complete = true;
 }
 
@@ -178,13 +184,16 @@ static int read_pieces(struct reading *r, int fd)
 	return n < 0 ? -1 : 0;
 }
 
-/* A run has one step so far; without this call a list of several is whole and well-formed. */
-static void refuse_several_steps(struct reading *r)
+/* The names and the needs of its tasks, which earlier steps and tasks must have. */
+static void bind_step(struct reading *r, size_t step)
 {
-	if (r->nsteps > 1)
-		fault_at(r, r->lines[1],
-		    "several steps in one list: the second begins here; run the first "
-		    "alone, then this one with the results that it needs in its prompts");
+	struct plan *plan = r->plan;
+
+	templates_bind(plan, step, r->in->name, r->diag);
+	needs_check(plan, &plan->steps[step], &plan->steps[step].ids, r->complete[step],
+	    r->in->name, r->diag);
+	if (step > 0)
+		give_results(plan, step);
 }
 
 static void finish(struct reading *r)
@@ -192,10 +201,11 @@ static void finish(struct reading *r)
 	struct plan *plan = r->plan;
 
 	end_step(r);
-	refuse_several_steps(r);
 	plan->nsteps = r->nsteps;
 	plan->steps = arena_take(&plan->arena, r->nsteps * sizeof(*plan->steps));
 	memcpy(plan->steps, r->steps, r->nsteps * sizeof(*plan->steps));
+	for (size_t i = 0; i < plan->nsteps; i++)
+		bind_step(r, i);
 }
 
 /* With --agent: told once, and not for each line. */
@@ -227,6 +237,7 @@ int input_read(int fd, const char *name, const struct config *config, const stru
 	input_close(r.in);
 	free(r.steps);
 	free(r.lines);
+	free(r.complete);
 	errno = error;
 	return result;
 }

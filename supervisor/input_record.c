@@ -196,6 +196,7 @@ static void read_object(struct input *in, const struct raw_record *record, struc
 
 	if (!taskobject_read(record->data, record->len, &context, arena, task, &in->faults))
 		in->ids_complete = false;
+	task->templated = true;
 }
 
 static void read_notation(struct input *in, const struct raw_record *record,

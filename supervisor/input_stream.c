@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "shared/text.h"
+#include "supervisor/bind.h"
 #include "supervisor/input_record.h"
 
 /* Only what came before can be needed: a task of a stream may start as soon as it was read. */
@@ -63,6 +64,8 @@ int input_next(struct input *in, struct arena *arena, struct task *task)
 			in->second_step = true;
 	} while (meaning != MEANS_TASK);
 	check_needs_seen(in, task);
+	if (in->faults.count == 0)
+		template_bind_alone(task, arena, &in->faults);
 	if (!input_settle_id(in, arena, task))
 		give_free_id(in, arena, task);
 	if (in->faults.count > 0)

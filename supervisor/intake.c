@@ -26,6 +26,11 @@ struct streamed {
 /* The index of the task that an id means; false when nobody knows it. An automatic id is the number of the record. */
 static bool find_task(const struct run *run, const char *id, size_t *index)
 {
+	if (!run->config->stream) {
+		uint32_t known = idset_find(&run->step->ids, id, NULL);
+		*index = known - 1;
+		return known != 0;
+	}
 	unsigned long number = idset_find(&run->ids, id, NULL);
 	if (number == 0) {
 		char *end;
@@ -89,20 +94,22 @@ static void know_id(struct run *run, const struct task *t)
 		idset_add(&run->ids, t->id, t->number, t->line);
 }
 
-void intake_plan(struct run *run)
+void intake_tasks(struct run *run, size_t step, size_t first, size_t count)
 {
-	struct plan *p = &run->plan;
-	bool needs = p->has_needs;
-	for (size_t i = 0; i < p->ntasks; i++) {
-		nodes_add(&run->nodes, &p->tasks[i]);
-		if (needs)
-			know_id(run, &p->tasks[i]);
-		record_event(&run->record, event_task_added(run->step, &p->tasks[i]));
-		if (i % FLUSH_EVERY == 0 && !record_flush(&run->record))
-			return;
+	const struct plan *p = run->plan;
+	for (size_t i = first; i < first + count; i++) {
+		nodes_add(&run->nodes, &p->tasks[i], step);
+		record_event(&run->record, event_task_added(&p->steps[step], &p->tasks[i]));
+		/* a failure is told of later; the nodes have to be there all the same */
+		if (i % FLUSH_EVERY == 0)
+			record_flush(&run->record);
 	}
-	for (size_t i = 0; i < p->ntasks; i++)
-		add_to_schedule(run, i);
+}
+
+void intake_schedule(struct run *run)
+{
+	for (size_t i = 0; i < run->step->count; i++)
+		add_to_schedule(run, run->step->first + i);
 }
 
 static bool wants_tasks(const struct run *run)
@@ -123,20 +130,14 @@ bool intake_pending(const struct run *run)
 	return wants_tasks(run) && !run->input_hungry;
 }
 
-bool intake_covers_record(const struct run *run, const struct task *task)
-{
-	return run->state_root != NULL && task->more != NULL && task->more->nwrites > 0 &&
-	    scope_covers_path(task, run->state_root);
-}
-
 static void take_task(struct run *run, struct streamed *s)
 {
-	if (intake_covers_record(run, &s->task)) {
+	if (load_covers_record(&run->loaded, &s->task)) {
 		s->task.text = "'writes' covers the state directory";
 		s->task.text_len = strlen(s->task.text);
 		s->task.kind = TASK_INVALID;
 	}
-	size_t index = nodes_add(&run->nodes, &s->task);
+	size_t index = nodes_add(&run->nodes, &s->task, 0);
 	/* a repeated id makes an invalid record, and the first task keeps it */
 	if (s->task.kind != TASK_INVALID)
 		know_id(run, &s->task);
@@ -164,8 +165,8 @@ static bool take_tasks(struct run *run)
 
 void intake_open(struct run *run, const char *name, int fd)
 {
-	struct plan *p = &run->plan;
-	run->input = input_open(name, run->config, run->agents);
+	struct plan *p = run->plan;
+	run->input = input_open(name, run->config, run->loaded.agents);
 	run->input_fd = fd;
 	run->input_hungry = true;
 	p->nsteps = 1;
@@ -224,7 +225,7 @@ void intake_forget(struct run *run)
 {
 	/* a list stays as it is, and a merge wants all tasks at the end */
 	if (!run->config->stream || run->phase == PHASE_LADDER ||
-	    merge_form_of(run->config) != MERGE_NONE)
+	    merge_form_of(run, run->at) != MERGE_NONE)
 		return;
 	size_t to = run->nodes.base;
 	while (to < run->nodes.end) {

@@ -27,14 +27,14 @@ static void init_trace(struct launch *l)
 	    arc4random(), arc4random() | 1);
 }
 
-int launch_init(struct launch *l, const struct config *config, const struct record *record)
+int launch_init(struct launch *l, const struct config *config, const struct record *record,
+    const struct loaded *loaded)
 {
-	*l = (struct launch){ .config = config, .record = record };
+	*l = (struct launch){ .config = config, .record = record, .loaded = loaded };
 	l->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (l->null_fd < 0)
 		return -1;
 	init_trace(l);
-	snprintf(l->fence, sizeof l->fence, "DATA-%08x%08x", arc4random(), arc4random());
 	return 0;
 }
 
@@ -46,6 +46,11 @@ void launch_free(struct launch *l)
 	buf_free(&l->last_error);
 	buf_free(&l->out_name);
 	buf_free(&l->err_name);
+	buf_free(&l->texts);
+	buf_free(&l->handed);
+	buf_free(&l->structured);
+	free(l->parts);
+	free(l->env);
 }
 
 /* The first of task, option and agent that says something. */
@@ -58,11 +63,15 @@ static int64_t first_given(int64_t task, int64_t option, int64_t agent, int64_t 
 	return agent != UNSET ? agent : otherwise;
 }
 
-unsigned launch_retries(const struct config *config, const struct task *task)
+unsigned launch_retries(const struct config *config, const struct step *step,
+    const struct task *task)
 {
 	const struct agent *a = task->agent;
-	return (unsigned)first_given(task->more != NULL ? task->more->retries : UNSET,
-	    config->retries, a != NULL ? a->retries : UNSET, a != NULL ? 1 : 0);
+	int64_t own = task->more != NULL ? task->more->retries : UNSET;
+	if (own == UNSET && step->more != NULL)
+		own = step->more->retries;
+	return (unsigned)first_given(own, config->retries, a != NULL ? a->retries : UNSET,
+	    a != NULL ? 1 : 0);
 }
 
 static void set_limits(const struct launch *l, struct job *job, const struct task *task)
@@ -159,12 +168,16 @@ static void set_evidence(struct launch *l, struct job *job, const struct task *t
 			.fence = l->fence };
 		const char *prompt = advice != NULL ? advice->prompt : NULL;
 		buf_reset(&l->prompt);
-		if (prompt != NULL)
+		const struct template *refining = task->more != NULL ? task->more->refining : NULL;
+		if (prompt != NULL) {
 			/* written by somebody who knew what happened */
 			buf_addstr(&l->prompt, prompt);
-		else
-			refine_prompt(&l->prompt, task->more != NULL ? task->more->refine : NULL,
-			    task->text, task->text_len, &evidence);
+		} else if (refining == NULL && task->more != NULL && task->more->prompt != NULL) {
+			refine_what_happened(&l->prompt, &evidence);
+			l->happened = true;
+		} else {
+			refine_prompt(&l->prompt, refining, task->text, task->text_len, &evidence);
+		}
 		job->input = buf_str(&l->prompt);
 		job->input_len = l->prompt.len;
 	}
@@ -198,6 +211,28 @@ void launch_unlend(struct job *job)
 	job->out_fd = job->err_fd = -1;
 }
 
+/* A stand-in takes the place of whatever would be started. */
+static void rehearse(struct launch *l, struct job *job, const struct step *step,
+    const struct task *task)
+{
+	const struct plan *plan = &l->loaded->plan;
+	const struct task *first = plan->tasks + step->first;
+	/* "+debugger" is called "debugger" in a script */
+	const char *name = job->task[0] == '+' ? job->task + 1 : job->task;
+	job->kind = JOB_REHEARSAL;
+	script_find(l->loaded->script, job->step, name, job->agent, job->attempt, &l->rehearsal);
+	if (l->rehearsal.structured == NULL && job->want_json && job->task[0] != '+') {
+		char *zeros = rehearse_zeros(plan, (size_t)(step - plan->steps),
+		    step->first + (size_t)(task - first));
+		buf_reset(&l->structured);
+		buf_addstr(&l->structured, zeros);
+		free(zeros);
+		l->rehearsal.structured = buf_str(&l->structured);
+	}
+	job->rehearsal = &l->rehearsal;
+	job->live = false;
+}
+
 void launch_job(struct launch *l, struct job *job, const struct step *step, const struct task *task,
     unsigned attempt, const struct result *last, const struct verdict_retry *advice)
 {
@@ -215,6 +250,8 @@ void launch_job(struct launch *l, struct job *job, const struct step *step, cons
 		.null_fd = l->null_fd,
 		.supervisor_pid = getpid(),
 	};
+	/* another one each time: what an agent has seen it could write into what others are given */
+	snprintf(l->fence, sizeof l->fence, "DATA-%08x%08x", arc4random(), arc4random());
 	snprintf(l->traceparent, sizeof l->traceparent, "00-%s-%08x%08x-01", l->trace, arc4random(),
 	    arc4random() | 1);
 	buf_reset(&l->out_name);
@@ -228,7 +265,15 @@ void launch_job(struct launch *l, struct job *job, const struct step *step, cons
 	set_limits(l, job, task);
 	if (task->more != NULL)
 		set_more(job, task->more);
+	l->happened = false;
 	job->live = l->config->sequential && l->config->output == OUTPUT_TEXT;
 	if (last != NULL)
 		set_evidence(l, job, task, last, advice);
+	if (l->config->rehearse)
+		rehearse(l, job, step, task);
+}
+
+void launch_add_part(struct launch *l, struct job *job, struct job_part part)
+{
+	l->parts[job->nparts++] = part;
 }

@@ -12,6 +12,7 @@
 #include "shared/job.h"
 #include "shared/result.h"
 #include "supervisor/config.h"
+#include "supervisor/load.h"
 #include "supervisor/record.h"
 #include "supervisor/task.h"
 #include "supervisor/verdict.h"
@@ -32,10 +33,19 @@ struct launch {
 	struct buf out_name;
 	struct buf err_name;
 	const char *shell_words[4];
+	struct job_part *parts; /* of a prompt that is put together by the worker */
+	struct buf texts;	/* of these */
+	bool happened;		/* `prompt` tells what happened, to be put behind them */
+	struct job_env *env;	/* of a command that gets results; of `handed` */
+	struct buf handed;
+	const struct loaded *loaded;
+	struct rehearsal rehearsal;
+	struct buf structured; /* what a rehearsed answer holds */
 };
 
 /* 0, or -1 with errno. */
-int launch_init(struct launch *l, const struct config *config, const struct record *record);
+int launch_init(struct launch *l, const struct config *config, const struct record *record,
+    const struct loaded *loaded);
 void launch_free(struct launch *l);
 
 /* Fills the job; it points into the task, the config and l, and holds until the next call. `last` is the result of the attempt before, or NULL; `advice` what a verdict says of this task, or NULL. */
@@ -49,7 +59,11 @@ void launch_job(struct launch *l, struct job *job, const struct step *step, cons
 int launch_lend(const struct launch *l, struct job *job);
 void launch_unlend(struct job *job);
 
-/* How often a failed task may be attempted again: task, then option, then agent, then the default (0 for commands, 1 for agents). */
-unsigned launch_retries(const struct config *config, const struct task *task);
+/* Puts one more piece at the end of the prompt, of a job that has pieces (one is free). */
+void launch_add_part(struct launch *l, struct job *job, struct job_part part);
+
+/* How often a failed task may be attempted again: task, then step, option, agent, then the default (0 for commands, 1 for agents). */
+unsigned launch_retries(const struct config *config, const struct step *step,
+    const struct task *task);
 
 #endif

@@ -15,9 +15,11 @@
 #include "shared/text.h"
 #include "supervisor/commands.h"
 #include "supervisor/config.h"
+#include "supervisor/diag.h"
 #include "supervisor/help.h"
 #include "supervisor/options.h"
 #include "supervisor/run.h"
+#include "supervisor/settings.h"
 #include "workers/worker.h"
 
 typedef int (*command_fn)(const struct config *config);
@@ -29,6 +31,7 @@ static int command_options(const struct config *config);
 
 static const command_fn command_functions[COMMAND_COUNT] = {
 	[COMMAND_RUN] = command_run,
+	[COMMAND_PLAN] = cmd_plan,
 	[COMMAND_STATUS] = cmd_status,
 	[COMMAND_SHOW] = cmd_show,
 	[COMMAND_FAILED] = cmd_failed,
@@ -41,7 +44,7 @@ static const command_fn command_functions[COMMAND_COUNT] = {
 
 static int command_run(const struct config *config)
 {
-	return run_main(config, worker_main);
+	return config->dry_run ? cmd_plan(config) : run_main(config, worker_main);
 }
 
 /* Prints and frees the text. */
@@ -127,7 +130,9 @@ static int check_streams(const struct config *config, enum command command)
 {
 	const bool from_stdin = config->file == NULL || strcmp(config->file, "-") == 0;
 
-	if (command == COMMAND_RUN && from_stdin && config->stdin_closed) {
+	const bool takes_input = command == COMMAND_RUN || command == COMMAND_PLAN;
+
+	if (takes_input && from_stdin && config->stdin_closed) {
 		warnx("standard input is closed: give the list there, or with '-f FILE'");
 		return EXIT_NOINPUT;
 	}
@@ -151,33 +156,69 @@ static int finish(int status)
 	return EXIT_IO;
 }
 
-int main(int argc, char *argv[])
+/*
+ * Once more, with what stands in files: which ones, is known only in the directory where the command
+ * works. *settings is the caller's to free; the config refers to it.
+ */
+static int apply_settings(int argc, char *const argv[], struct settings **settings,
+    struct config *config, enum command *command, struct buf *error)
 {
-	struct config config = { 0 };
+	struct diag diag = { .count = 0 };
+	size_t count = 0;
+
+	*settings = settings_load(&diag);
+	diag_print(&diag);
+	diag_free(&diag);
+	if (*settings == NULL)
+		return EXIT_CONFIG;
+	if (settings_warning(*settings) != NULL)
+		warnx("warning: %s", settings_warning(*settings));
+	(void)settings_list(*settings, &count);
+	if (count == 0)
+		return 0;
+	options_free(config);
+	return options_parse(argc, argv, *settings, config, command, error);
+}
+
+/* What was asked for, from the command line and from files. 0, or the exit status after saying why. */
+static int read_options(int argc, char *argv[], struct settings **settings, struct config *config,
+    enum command *command)
+{
 	struct buf error = BUF_INIT;
-	enum command command = COMMAND_NONE;
-	int status;
+	int status = options_parse(argc, argv, NULL, config, command, &error);
 
-	config.stdin_closed = fill_descriptor(STDIN_FILENO);
-	config.stdout_closed = fill_descriptor(STDOUT_FILENO);
-	(void)fill_descriptor(STDERR_FILENO);
-
-	status = options_parse(argc, argv, &config, &command, &error);
-	if (status != 0) {
-		print_error(&error);
-		buf_free(&error);
-		return status;
-	}
-	if (command == COMMAND_NONE) {
+	if (status == 0 && *command == COMMAND_NONE) {
 		help_usage(&error);
 		fputs(buf_str(&error), stderr);
 		buf_free(&error);
 		return EXIT_USAGE;
 	}
-	status = change_directory(&config);
+	if (status == 0)
+		status = change_directory(config);
+	if (status == 0 && options_want_settings(*command))
+		status = apply_settings(argc, argv, settings, config, command, &error);
+	if (error.len > 0)
+		print_error(&error);
+	buf_free(&error);
+	return status;
+}
+
+int main(int argc, char *argv[])
+{
+	struct config config = { 0 };
+	struct settings *settings = NULL;
+	enum command command = COMMAND_NONE;
+
+	config.stdin_closed = fill_descriptor(STDIN_FILENO);
+	config.stdout_closed = fill_descriptor(STDOUT_FILENO);
+	(void)fill_descriptor(STDERR_FILENO);
+
+	int status = read_options(argc, argv, &settings, &config, &command);
 	if (status == 0)
 		status = check_streams(&config, command);
-	if (status != 0)
-		return status;
-	return finish(command_functions[command](&config));
+	if (status == 0)
+		status = finish(command_functions[command](&config));
+	options_free(&config);
+	settings_free(settings);
+	return status;
 }

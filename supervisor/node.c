@@ -4,12 +4,15 @@
 
 #include "supervisor/arena.h"
 
-size_t nodes_add(struct nodes *ns, const struct task *task)
+size_t nodes_add(struct nodes *ns, const struct task *task, size_t step)
 {
 	size_t count = ns->end - ns->base;
 	if (count == ns->cap)
 		ns->v = table_grow(ns->v, &ns->cap, count + 1, sizeof *ns->v);
-	ns->v[count] = (struct node){ .task = task, .last.offset = -1, .state = NODE_READY };
+	ns->v[count] = (struct node){ .task = task,
+		.step = (uint32_t)step,
+		.last.offset = -1,
+		.state = NODE_READY };
 	return ns->end++;
 }
 

@@ -26,6 +26,7 @@ struct node {
 	int64_t spent_ms;	  /* all attempts together */
 	uint32_t unmet;		  /* tasks it needs that have not succeeded yet */
 	int32_t first_edge;	  /* of the tasks that need it; see schedule.c, 0: none */
+	uint32_t step;		  /* index in the plan */
 	uint16_t attempts;	  /* started */
 	uint8_t state;		  /* enum node_state */
 	uint8_t status;		  /* enum result_status, once final */
@@ -46,8 +47,8 @@ struct nodes {
 	size_t cap;
 };
 
-/* Adds a node for the task and returns its index. */
-size_t nodes_add(struct nodes *ns, const struct task *task);
+/* Adds a node for the task of that step and returns its index. */
+size_t nodes_add(struct nodes *ns, const struct task *task, size_t step);
 struct node *nodes_at(const struct nodes *ns, size_t index);
 /* Forgets nodes from the front up to (not with) index `to`. */
 void nodes_forget(struct nodes *ns, size_t to);

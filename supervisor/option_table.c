@@ -15,7 +15,11 @@ const struct command_info command_table[COMMAND_COUNT] = {
 		.arguments = "[OPTIONS] [--] [COMMAND [ARG...]]",
 		.summary = "run tasks from standard input, or from -f FILE",
 	},
-	[COMMAND_PLAN] = { .name = "plan", .availability = LATER },
+	[COMMAND_PLAN] = {
+		.name = "plan",
+		.arguments = "[OPTIONS] [--] [COMMAND [ARG...]]",
+		.summary = "say what run would do and why; start nothing",
+	},
 	[COMMAND_RESUME] = { .name = "resume", .availability = LATER },
 	[COMMAND_STATUS] = {
 		.name = "status",
@@ -65,13 +69,15 @@ const struct command_info command_table[COMMAND_COUNT] = {
 };
 
 #define IN(command) (1U << (command))
-#define IN_RUN IN(COMMAND_RUN)
+#define IN_RUN (IN(COMMAND_RUN) | IN(COMMAND_PLAN))
 #define IN_RECORD \
 	(IN_RUN | IN(COMMAND_STATUS) | IN(COMMAND_SHOW) | IN(COMMAND_FAILED) | IN(COMMAND_CLEAN))
 #define IN_ALL (~0U)
 #define TO(member) .offset = offsetof(struct config, member)
+#define GIVEN(member) .given = offsetof(struct config, member)
 
 static const char *const output_choices[] = { "text", "json", "merged", "none", NULL };
+static const char *const format_choices[] = { "yaml", "json", NULL };
 static const char *const merge_choices[] = { "none", "concat", "json", NULL };
 static const char *const sync_choices[] = { "end", "step", "task", NULL };
 static const char *const progress_choices[] = { "auto", "tty", "plain", "none", NULL };
@@ -79,7 +85,6 @@ static const char *const color_choices[] = { "auto", "always", "never", NULL };
 
 /* Parsing writes these enums as unsigned int; the compiler has to store them so. */
 _Static_assert(sizeof(enum output_form) == sizeof(unsigned), "enums are stored as unsigned int");
-_Static_assert(sizeof(enum merge_form) == sizeof(unsigned), "enums are stored as unsigned int");
 
 /* A table is read by its rows. */
 /* clang-format off */
@@ -88,7 +93,7 @@ const struct option_info option_table[] = {
 	{ .letter = 'f', .argument = "FILE", .commands = IN_RUN, .group = GROUP_INPUT,
 	  .type = OPTION_TEXT, TO(file), .expected = "the name of a file, or '-'",
 	  .fallback = "standard input",
-	  .help = "read the list from FILE" },
+	  .help = "read the list from FILE, or a workflow when it is called .yaml, .yml or .json" },
 	{ .name = "agent", .argument = "NAME", .commands = IN_RUN, .group = GROUP_INPUT,
 	  .type = OPTION_TEXT, TO(agent), .expected = "the name of an agent",
 	  .help = "each line is a prompt for that agent" },
@@ -100,17 +105,26 @@ const struct option_info option_table[] = {
 	  .help = "give each line to COMMAND on its standard input, not as an argument" },
 	{ .letter = '0', .commands = IN_RUN, .group = GROUP_INPUT, .type = OPTION_FLAG, TO(nul),
 	  .help = "records end with a NUL byte instead of a newline" },
-	{ .name = "stream", .commands = IN_RUN, .group = GROUP_INPUT, .type = OPTION_FLAG,
+	{ .name = "stream", .commands = IN(COMMAND_RUN), .group = GROUP_INPUT, .type = OPTION_FLAG,
 	  TO(stream),
 	  .help = "start each task as soon as its line is read, the list unchecked" },
-	{ .name = "format", .argument = "FORMAT", .commands = IN_RUN, .availability = LATER },
-	{ .name = "var", .argument = "NAME=VALUE", .commands = IN_RUN, .availability = LATER },
-	{ .name = "rehearse", .commands = IN_RUN, .availability = LATER },
+	{ .name = "format", .argument = "yaml|json", .commands = IN_RUN, .group = GROUP_INPUT,
+	  .type = OPTION_WORD, TO(format), .choices = format_choices, .expected = "yaml or json",
+	  .fallback = "by the name of FILE",
+	  .help = "the input is a workflow of that form, also one on standard input" },
+	{ .name = "var", .argument = "NAME=VALUE", .commands = IN_RUN, .group = GROUP_INPUT,
+	  .type = OPTION_VARIABLE, TO(vars), .expected = "NAME=VALUE, in UTF-8",
+	  .help = "set a variable of the workflow; may be given several times" },
+	{ .name = "rehearse", .argument = "FILE", .commands = IN_RUN, .group = GROUP_INPUT,
+	  .type = OPTION_OPTIONAL, TO(rehearsal), GIVEN(rehearse),
+	  .expected = "the name of a file after '='",
+	  .help = "start no agent and no command: stand-ins answer, as FILE says or with what they "
+		  "were given" },
 
 	/* what runs beside what */
 	{ .name = "jobs", .letter = 'j', .argument = "N", .commands = IN_RUN,
 	  .group = GROUP_PARALLEL, .environment = true, .type = OPTION_UINT32, TO(jobs),
-	  .max = JOBS_MAX, .fallback = "4",
+	  GIVEN(jobs_given), .max = JOBS_MAX, .fallback = "4",
 	  .help = "how many tasks run side by side; 0: all of them" },
 	{ .name = "sequential", .commands = IN_RUN, .group = GROUP_PARALLEL,
 	  .type = OPTION_FLAG, TO(sequential),
@@ -123,7 +137,7 @@ const struct option_info option_table[] = {
 	  .environment = true, .type = OPTION_DURATION, TO(delay_ms), .fallback = "0",
 	  .help = "least time between two starts" },
 	{ .name = "strict-scopes", .commands = IN_RUN, .group = GROUP_PARALLEL,
-	  .availability = LATER, .type = OPTION_FLAG, TO(strict_scopes),
+	  .type = OPTION_FLAG, TO(strict_scopes),
 	  .help = "refuse a task that does not say what it writes when another may run beside it" },
 	{ .name = "backend", .argument = "NAME", .commands = IN_RUN, .group = GROUP_PARALLEL,
 	  .availability = LATER, .environment = true, .type = OPTION_TEXT, TO(backend),
@@ -152,8 +166,13 @@ const struct option_info option_table[] = {
 	{ .name = "deadline", .argument = "D", .commands = IN_RUN, .group = GROUP_LIMITS,
 	  .environment = true, .type = OPTION_DURATION, TO(deadline_ms), .fallback = "none",
 	  .help = "end the run after so long: running tasks are cancelled, the rest is skipped" },
-	{ .name = "budget-tokens", .argument = "N", .commands = IN_RUN, .availability = LATER },
-	{ .name = "budget-usd", .argument = "X", .commands = IN_RUN, .availability = LATER },
+	{ .name = "budget-tokens", .argument = "N", .commands = IN_RUN, .group = GROUP_LIMITS,
+	  .environment = true, .type = OPTION_COUNT, TO(budget_tokens), .min = 1,
+	  .expected = "a number greater than 0, such as 40000, 400k or 2M", .fallback = "none",
+	  .help = "start nothing more once the run has used so many tokens" },
+	{ .name = "budget-usd", .argument = "X", .commands = IN_RUN, .group = GROUP_LIMITS,
+	  .environment = true, .type = OPTION_AMOUNT, TO(budget_usd), .fallback = "none",
+	  .help = "start nothing more once the run has cost so many US dollars" },
 
 	/* failures */
 	{ .name = "retries", .letter = 'r', .argument = "N", .commands = IN_RUN,
@@ -162,6 +181,7 @@ const struct option_info option_table[] = {
 	  .help = "how often a failed task may be attempted again" },
 	{ .name = "require", .argument = "all|partial|N|N%", .commands = IN_RUN,
 	  .group = GROUP_FAILURES, .environment = true, .type = OPTION_REQUIRE, TO(require),
+	  GIVEN(require_given),
 	  .fallback = "all",
 	  .help = "how many tasks must succeed for exit status 0: all, one (partial), N, or N%" },
 	{ .name = "fail-fast", .commands = IN_RUN, .group = GROUP_FAILURES, .type = OPTION_FLAG,
@@ -185,10 +205,9 @@ const struct option_info option_table[] = {
 	{ .name = "tag", .commands = IN_RUN, .group = GROUP_OUTPUT, .type = OPTION_FLAG,
 	  TO(tag),
 	  .help = "with -o text: begin every line with the task's id" },
-	{ .name = "merge", .letter = 'm', .argument = "none|concat|json", .commands = IN_RUN,
-	  .group = GROUP_OUTPUT, .type = OPTION_CHOICE, TO(merge), .choices = merge_choices,
-	  .first = MERGE_NONE,
-	  .expected = "none, concat or json (an agent is not in this version)",
+	{ .name = "merge", .letter = 'm', .argument = "none|concat|json|AGENT", .commands = IN_RUN,
+	  .group = GROUP_OUTPUT, .type = OPTION_MERGE, TO(merge), .choices = merge_choices,
+	  .expected = "none, concat, json or the name of an agent",
 	  .fallback = "concat with -o merged, else none",
 	  .help = "how the results of a step become one" },
 	{ .name = "progress", .argument = "auto|plain|none", .commands = IN_RUN,
@@ -204,8 +223,9 @@ const struct option_info option_table[] = {
 	  .help = "whether progress is coloured" },
 	{ .name = "cron", .commands = IN_RUN, .availability = LATER },
 	{ .name = "notify", .argument = "COMMAND", .commands = IN_RUN, .availability = LATER },
-	{ .name = "dry-run", .letter = 'n', .commands = IN_RUN, .availability = LATER,
-	  .type = OPTION_FLAG, TO(dry_run) },
+	{ .name = "dry-run", .letter = 'n', .commands = IN(COMMAND_RUN), .group = GROUP_OUTPUT,
+	  .type = OPTION_FLAG, TO(dry_run),
+	  .help = "the same as 'pollard plan': say what would be done and why, start nothing" },
 
 	/* the record */
 	{ .name = "name", .argument = "NAME", .commands = IN_RUN, .group = GROUP_RECORD,

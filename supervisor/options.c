@@ -6,9 +6,11 @@
 
 #include "shared/exits.h"
 #include "shared/names.h"
-#include "shared/quantity.h"
 #include "shared/text.h"
 #include "shared/version.h"
+#include "supervisor/option_value.h"
+#include "supervisor/settings.h"
+#include "supervisor/workflow.h"
 
 #define IN(command) (1U << (command))
 #define NAME_MAX_SHOWN 80
@@ -19,6 +21,7 @@ struct parser {
 	char *const *argv;
 	int at; /* the next word */
 	enum command command;
+	const struct settings *settings; /* NULL: none */
 	struct config *config;
 	struct buf *error;
 };
@@ -65,131 +68,6 @@ static int usage_error(const struct parser *p)
 	return EXIT_USAGE;
 }
 
-/* What a value should have been, for messages. */
-static void expected(struct buf *out, const struct option_info *o)
-{
-	if (o->expected != NULL) {
-		buf_addstr(out, o->expected);
-		return;
-	}
-	switch (o->type) {
-	case OPTION_DURATION:
-		buf_addstr(out, "a duration such as 90, 10m or 2h");
-		break;
-	case OPTION_SIZE:
-		buf_addstr(out, "a size such as 4096, 64K or 1.5G");
-		break;
-	case OPTION_COUNT:
-		buf_addstr(out, "a number such as 40000, 400k or 2M");
-		break;
-	case OPTION_UINT32:
-	case OPTION_INT:
-	case OPTION_INT64:
-		buf_addf(out, "a number from 0 to %llu", (unsigned long long)o->max);
-		break;
-	case OPTION_REQUIRE:
-		buf_addstr(out, "all, partial, a number such as 3, or a percentage such as 80%");
-		break;
-	default:
-		buf_addstr(out, "a value");
-		break;
-	}
-}
-
-static bool parse_choice(const char *value, const struct option_info *o, unsigned *out)
-{
-	for (unsigned i = 0; o->choices[i] != NULL; i++) {
-		if (strcmp(o->choices[i], value) == 0 && (o->later_choices & 1U << i) == 0) {
-			*out = i;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool parse_require(const char *value, struct require *out)
-{
-	char digits[24];
-	size_t len = strlen(value);
-
-	if (strcmp(value, "all") == 0) {
-		*out = (struct require){ .kind = REQUIRE_ALL };
-		return true;
-	}
-	if (strcmp(value, "partial") == 0) {
-		*out = (struct require){ .kind = REQUIRE_PARTIAL };
-		return true;
-	}
-	if (len == 0 || len >= sizeof(digits))
-		return false;
-	memcpy(digits, value, len + 1);
-	if (digits[len - 1] == '%') {
-		digits[len - 1] = '\0';
-		out->kind = REQUIRE_PERCENT;
-		return parse_integer(digits, 0, 100, &out->number);
-	}
-	out->kind = REQUIRE_COUNT;
-	return parse_integer(digits, 0, UINT32_MAX, &out->number);
-}
-
-/* Puts the value into config; false when it is not one. */
-static bool store(struct config *config, const struct option_info *o, const char *value)
-{
-	void *place = (char *)config + o->offset;
-	struct require require;
-	uint64_t number = 0;
-	unsigned choice;
-	int64_t ms;
-
-	switch (o->type) {
-	case OPTION_FLAG:
-		*(bool *)place = true;
-		return true;
-	case OPTION_TEXT:
-		*(const char **)place = value;
-		return value[0] != '\0';
-	case OPTION_DURATION:
-		if (!parse_duration(value, &ms))
-			return false;
-		*(int64_t *)place = ms;
-		return true;
-	case OPTION_SIZE:
-		if (!parse_size(value, &number) || number > INT64_MAX)
-			return false;
-		*(int64_t *)place = (int64_t)number;
-		return true;
-	case OPTION_COUNT:
-		return parse_count(value, (uint64_t *)place);
-	case OPTION_UINT32:
-		if (!parse_integer(value, 0, o->max, &number))
-			return false;
-		*(uint32_t *)place = (uint32_t)number;
-		return true;
-	case OPTION_INT:
-		if (!parse_integer(value, 0, o->max, &number))
-			return false;
-		*(int *)place = (int)number;
-		return true;
-	case OPTION_INT64:
-		if (!parse_integer(value, 0, o->max, &number))
-			return false;
-		*(int64_t *)place = (int64_t)number;
-		return true;
-	case OPTION_CHOICE:
-		if (!parse_choice(value, o, &choice))
-			return false;
-		choice += o->first;
-		memcpy(place, &choice, sizeof(choice));
-		return true;
-	case OPTION_REQUIRE:
-		if (!parse_require(value, &require))
-			return false;
-		*(struct require *)place = require;
-		return true;
-	}
-	return false;
-}
-
 /*
  * One option as the user wrote it ("--jobs", "-j"). `attached` is the value in the same word, or
  * NULL; without one the next word is taken. Returns 0 or the exit status.
@@ -204,6 +82,10 @@ static int take(struct parser *p, const struct option_info *o, const char *as_wr
 		    POLLARD_VERSION);
 		return usage_error(p);
 	}
+	if (o->type == OPTION_OPTIONAL && attached == NULL) {
+		*(bool *)((char *)p->config + o->given) = true;
+		return 0;
+	}
 	if (o->argument == NULL && attached != NULL) {
 		buf_addf(p->error, "option '%s' takes no value, got '%s'", as_written,
 		    safe(attached));
@@ -212,14 +94,14 @@ static int take(struct parser *p, const struct option_info *o, const char *as_wr
 	if (o->argument != NULL && attached == NULL) {
 		if (p->at >= p->argc) {
 			buf_addf(p->error, "option '%s' needs a value: ", as_written);
-			expected(p->error, o);
+			option_expected(p->error, o);
 			return usage_error(p);
 		}
 		value = p->argv[p->at++];
 	}
-	if (!store(p->config, o, value)) {
+	if (!option_store(p->config, o, value)) {
 		buf_addf(p->error, "option '%s': expected ", as_written);
-		expected(p->error, o);
+		option_expected(p->error, o);
 		buf_addf(p->error, ", got '%s'", safe(value));
 		return usage_error(p);
 	}
@@ -318,6 +200,108 @@ static int take_options(struct parser *p, bool *ended)
 	return status;
 }
 
+static bool is_setting(const struct option_info *o)
+{
+	return o->name != NULL && o->group != GROUP_GENERAL && o->type != OPTION_VARIABLE;
+}
+
+/* The option of that name, of whatever command; NULL: none. */
+static const struct option_info *find_setting(const char *key)
+{
+	for (size_t i = 0; i < option_count; i++)
+		if (is_setting(&option_table[i]) && strcmp(option_table[i].name, key) == 0)
+			return &option_table[i];
+	return NULL;
+}
+
+static const char *suggest_setting(const char *key)
+{
+	const char *names[OPTIONS_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < option_count; i++)
+		if (is_setting(&option_table[i]) && option_table[i].availability == NOW)
+			names[count++] = option_table[i].name;
+	return names_suggest(key, names, count);
+}
+
+/* Where it stands, as the reader of a file wants it. */
+static void setting_place(struct buf *out, const struct setting *s, const struct place *place)
+{
+	buf_addf(out, "%s:%u:%u: ", safe(s->file), place->line, place->column);
+}
+
+static bool store_setting(struct config *config, const struct option_info *o, const char *value)
+{
+	const bool no = strcmp(value, "false") == 0;
+	bool *given = (bool *)((char *)config + o->given);
+	const bool before = o->given != 0 && *given;
+
+	if (o->type == OPTION_FLAG || (o->type == OPTION_OPTIONAL && no)) {
+		*(bool *)((char *)config + (o->type == OPTION_FLAG ? o->offset : o->given)) = !no;
+		return no || strcmp(value, "true") == 0;
+	}
+	if (o->type == OPTION_OPTIONAL && strcmp(value, "true") == 0) {
+		*given = true;
+		return true;
+	}
+	if (!option_store(config, o, value))
+		return false;
+	/* a workflow knows better than what holds for all */
+	if (o->given != 0 && o->type != OPTION_OPTIONAL)
+		*given = before;
+	return true;
+}
+
+static int take_setting(struct parser *p, const struct setting *s)
+{
+	const struct option_info *o = find_setting(s->key);
+	const char *near;
+
+	if (o == NULL) {
+		near = suggest_setting(s->key);
+		setting_place(p->error, s, &s->key_place);
+		buf_addf(p->error, "unknown setting '%s'", safe(s->key));
+		if (near != NULL)
+			buf_addf(p->error, ", did you mean '%s'?", near);
+		else
+			buf_addstr(p->error,
+			    ": the long options of 'pollard run --help' are settings");
+		return EXIT_CONFIG;
+	}
+	if (o->availability == LATER) {
+		setting_place(p->error, s, &s->key_place);
+		buf_addf(p->error, "setting '%s' is not in this version (%s)", o->name,
+		    POLLARD_VERSION);
+		return EXIT_CONFIG;
+	}
+	if (!option_belongs(o, p->command) || store_setting(p->config, o, s->value))
+		return 0;
+	setting_place(p->error, s, &s->place);
+	buf_addf(p->error, "setting '%s': expected ", o->name);
+	if (o->type == OPTION_FLAG)
+		buf_addstr(p->error, "true or false");
+	else
+		option_expected(p->error, o);
+	buf_addf(p->error, ", got '%s'", safe(s->value));
+	return EXIT_CONFIG;
+}
+
+/* The settings of the user, then those of the project. */
+static int take_settings(struct parser *p)
+{
+	size_t count = 0;
+	const struct setting *list;
+	int status = 0;
+
+	if (p->settings == NULL)
+		return 0;
+	list = settings_list(p->settings, &count);
+	while (count > 0 && status == 0)
+		status = take_setting(p, &list[--count]);
+	return status;
+}
+
 /* The environment, for the options of the command; an empty variable says nothing. */
 static int take_environment(struct parser *p)
 {
@@ -333,10 +317,10 @@ static int take_environment(struct parser *p)
 		buf_reset(&name);
 		option_variable(&name, o);
 		value = getenv(buf_str(&name));
-		if (value == NULL || value[0] == '\0' || store(p->config, o, value))
+		if (value == NULL || value[0] == '\0' || option_store(p->config, o, value))
 			continue;
 		buf_addf(p->error, "environment variable '%s': expected ", buf_str(&name));
-		expected(p->error, o);
+		option_expected(p->error, o);
 		buf_addf(p->error, ", got '%s'", safe(value));
 		status = EXIT_CONFIG;
 	}
@@ -344,7 +328,13 @@ static int take_environment(struct parser *p)
 	return status;
 }
 
-/* What is left: COMMAND (run), or words between which options may stand (the others). */
+/* The commands that read tasks. */
+static bool takes_input(enum command command)
+{
+	return command == COMMAND_RUN || command == COMMAND_PLAN;
+}
+
+/* What is left: COMMAND (run, plan), or words between which options may stand (the others). */
 static int take_words(struct parser *p)
 {
 	static const char *const how_many[COMMAND_WORDS_MAX + 1] = {
@@ -360,7 +350,7 @@ static int take_words(struct parser *p)
 		int status = ended ? 0 : take_options(p, &ended);
 		if (status != 0 || p->config->help || p->at >= p->argc)
 			return status;
-		if (p->command == COMMAND_RUN) {
+		if (takes_input(p->command)) {
 			p->config->command = (const char *const *)(p->argv + p->at);
 			return 0;
 		}
@@ -380,22 +370,59 @@ static int contradiction(struct parser *p, const char *message)
 	return usage_error(p);
 }
 
-static bool is_workflow(const char *file)
+/* Whether the input names its tasks itself, all of them. */
+static int check_workflow(struct parser *p)
 {
-	static const char *const suffixes[] = { ".yaml", ".yml", ".json" };
-	size_t len = file != NULL ? strlen(file) : 0;
+	const struct config *c = p->config;
+	enum document_form form;
+	const char *what = NULL;
 
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		size_t suffix = strlen(suffixes[i]);
-		if (len > suffix && strcmp(file + len - suffix, suffixes[i]) == 0)
-			return true;
-	}
-	return false;
+	if (c->format == NULL && (c->file == NULL || !workflow_named(c->file, &form)))
+		return 0;
+	if (c->command != NULL)
+		what = "COMMAND";
+	else if (c->shell)
+		what = "'--shell'";
+	else if (c->agent != NULL)
+		what = "'--agent'";
+	else if (c->nul)
+		what = "'-0'";
+	else if (c->stream)
+		what = "'--stream'";
+	if (what == NULL)
+		return 0;
+	if (c->format != NULL)
+		buf_addf(p->error,
+		    "'--format' reads a workflow, which says itself what its tasks are: "
+		    "leave out %s",
+		    what);
+	else
+		buf_addf(p->error,
+		    "'%s' is a workflow by its name, which says itself what its tasks "
+		    "are: leave out %s",
+		    safe(c->file), what);
+	return usage_error(p);
+}
+
+/* What `plan` prints is text or an object. */
+static int check_plan(struct parser *p)
+{
+	const struct config *c = p->config;
+
+	if (c->stream)
+		return contradiction(p,
+		    "'--stream' starts tasks before the list is known, so there is no plan: "
+		    "leave out one of '--stream' and '-n'");
+	if (c->output != OUTPUT_TEXT && c->output != OUTPUT_JSON)
+		return contradiction(p,
+		    "a plan is printed with '-o text' or '-o json': leave out '-o'");
+	return 0;
 }
 
 static int check_run(struct parser *p)
 {
 	struct config *c = p->config;
+	int status = 0;
 
 	if (c->shell && c->agent != NULL)
 		return contradiction(p,
@@ -421,13 +448,14 @@ static int check_run(struct parser *p)
 		return contradiction(p,
 		    "'-o merged' prints what a merge makes: leave out "
 		    "'-m none', or use '-m concat' or '-m json'");
-	if (is_workflow(c->file)) {
-		buf_addf(p->error,
-		    "'%s' is a workflow by its name, and workflows are not in this "
-		    "version (%s): a list has any other name",
-		    safe(c->file), POLLARD_VERSION);
-		return usage_error(p);
-	}
+	if (p->command == COMMAND_PLAN)
+		c->dry_run = true;
+	if (c->dry_run)
+		status = check_plan(p);
+	if (status == 0)
+		status = check_workflow(p);
+	if (status != 0)
+		return status;
 
 	if (c->command != NULL)
 		c->input = INPUT_COMMAND;
@@ -513,6 +541,8 @@ static int parse(struct parser *p)
 		return 0;
 	status = take_command(p);
 	if (status == 0)
+		status = take_settings(p);
+	if (status == 0)
 		status = take_environment(p);
 	if (status == 0)
 		status = take_words(p);
@@ -522,17 +552,18 @@ static int parse(struct parser *p)
 		turn_into_help(p);
 		return 0;
 	}
-	return p->command == COMMAND_RUN ? check_run(p) : 0;
+	return takes_input(p->command) ? check_run(p) : 0;
 }
 
-int options_parse(int argc, char *const argv[], struct config *config, enum command *command,
-    struct buf *error)
+int options_parse(int argc, char *const argv[], const struct settings *settings,
+    struct config *config, enum command *command, struct buf *error)
 {
 	struct parser p = {
 		.argc = argc,
 		.argv = argv,
 		.at = 1,
 		.command = COMMAND_NONE,
+		.settings = settings,
 		.config = config,
 		.error = error,
 	};
@@ -542,4 +573,19 @@ int options_parse(int argc, char *const argv[], struct config *config, enum comm
 	status = parse(&p);
 	*command = p.command;
 	return status;
+}
+
+void options_free(struct config *config)
+{
+	free((void *)(uintptr_t)config->vars);
+	config->vars = NULL;
+	config->nvars = 0;
+}
+
+bool options_want_settings(enum command command)
+{
+	for (size_t i = 0; i < option_count; i++)
+		if (option_belongs(&option_table[i], command) && is_setting(&option_table[i]))
+			return true;
+	return false;
 }

@@ -14,6 +14,8 @@
 #include "shared/buf.h"
 #include "supervisor/config.h"
 
+struct settings;
+
 enum command {
 	COMMAND_NONE, /* the words before the command */
 	COMMAND_RUN,
@@ -71,6 +73,11 @@ enum option_type {
 	OPTION_INT64,	 /* int64_t, from 0 to max */
 	OPTION_CHOICE,	 /* an enum: `first` for the first of the choices, and so on */
 	OPTION_REQUIRE,	 /* struct require */
+	OPTION_AMOUNT,	 /* double, greater than 0 */
+	OPTION_WORD,	 /* const char *, one of the choices */
+	OPTION_OPTIONAL, /* const char *, only with '='; `given` says whether the option was */
+	OPTION_MERGE,	 /* enum merge_form, and an agent's name beside it */
+	OPTION_VARIABLE, /* one more of config->vars */
 };
 
 /* One option. Constant. */
@@ -84,9 +91,11 @@ struct option_info {
 	bool environment; /* POLLARD_NAME stands for it */
 	enum option_type type;
 	size_t offset;		    /* in struct config */
+	size_t given;		    /* of a bool there that says that there was a value; 0: none */
 	const char *const *choices; /* NULL-terminated */
 	unsigned later_choices;	    /* bits of those that are LATER */
 	unsigned first;
+	uint64_t min; /* OPTION_COUNT */
 	uint64_t max;
 	const char *expected; /* "expected %s, got 'abc'"; NULL: as the type says */
 	const char *fallback; /* the default, for people; NULL: none worth saying */
@@ -107,11 +116,15 @@ bool option_belongs(const struct option_info *option, enum command command);
 void option_variable(struct buf *out, const struct option_info *option);
 
 /*
- * Fills config from the environment and the arguments; what was in it before is lost, but for
- * stdin_closed and stdout_closed. It refers to argv's strings, and holds as long as they do.
+ * Fills config from the settings (NULL: none), the environment and the arguments; what was in it before is lost, but for
+ * stdin_closed and stdout_closed. It refers to the strings of argv and of the settings, and holds as long as they do.
  * Returns 0, or the exit status and in `error` the lines that say why, without "pollard: ".
  */
-int options_parse(int argc, char *const argv[], struct config *config, enum command *command,
-    struct buf *error);
+int options_parse(int argc, char *const argv[], const struct settings *settings,
+    struct config *config, enum command *command, struct buf *error);
+/* Whether the command has options that settings can stand for. */
+bool options_want_settings(enum command command);
+/* Lets go of what options_parse() allocated: the list of --var. */
+void options_free(struct config *config);
 
 #endif

@@ -14,7 +14,7 @@
 
 static unsigned retries_of(const struct run *run, size_t task)
 {
-	return launch_retries(run->config, nodes_at(&run->nodes, task)->task);
+	return launch_retries(run->config, run->step, nodes_at(&run->nodes, task)->task);
 }
 
 static struct failure failure_of(const struct run *run, size_t task, unsigned retries)
@@ -65,8 +65,8 @@ bool recover_wanted(const struct run *run)
 	    run->ladders >= LADDERS_MAX)
 		return false;
 	/* of one failure among others nothing is to be found out, only to be retried */
-	bool asks = strcmp(run->config->debugger, "none") != 0;
-	return f->held > 0 || (asks && (f->count > 1 || run->counts.succeeded == 0));
+	bool asks = strcmp(steps_debugger(run), "none") != 0;
+	return f->held > 0 || (asks && (f->count > 1 || run->step_counts.succeeded == 0));
 }
 
 /* Tasks of a stream that are over and printed are not known any more. */
@@ -94,10 +94,10 @@ void recover_begin(struct run *run)
 		failures[i] = failure_of(run, f->tasks[i], retries);
 	}
 	struct ladder_options options = {
-		.ask = strcmp(run->config->debugger, "none") != 0,
+		.ask = strcmp(steps_debugger(run), "none") != 0,
 		.allow_fix = run->config->allow_fix,
 	};
-	ladder_begin(&run->ladder, failures, f->listed, run->counts.succeeded, options);
+	ladder_begin(&run->ladder, failures, f->listed, run->step_counts.succeeded, options);
 	free(failures);
 	run->ladders++;
 	run->phase = PHASE_LADDER;

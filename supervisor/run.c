@@ -14,9 +14,9 @@
 #include "shared/text.h"
 #include "shared/xalloc.h"
 #include "supervisor/coordinator.h"
+#include "supervisor/effective.h"
 #include "supervisor/escalation.h"
 #include "supervisor/events.h"
-#include "supervisor/scope.h"
 
 /* What a reader that is there needs to take the last words. */
 #define DRAIN_LEAST_MS 200
@@ -83,6 +83,9 @@ static void attempt_over(struct run *run, struct attempt *a)
 	node->reason = (uint8_t)r->reason;
 	node->spent_ms += r->duration_ms;
 	run->sequential_ms += r->duration_ms;
+	run->step_sequential_ms += r->duration_ms;
+	budget_release(run, node->task);
+	budget_spend(run, node->task, &r->usage);
 	node->last = record_event(&run->record,
 	    event_attempt_finished(run->record.dir.id, run->step, node->task, r, node->attempts,
 		node->level, run->record.kept ? &run->record.dir : NULL));
@@ -145,6 +148,15 @@ static int64_t sooner(int64_t a, int64_t b)
 	return b < 0 || a < b ? a : b;
 }
 
+/* The same, up to a time that may not be set. */
+static int64_t until(int64_t wait, int64_t at)
+{
+	if (at == 0)
+		return wait;
+	int64_t left = at - clock_mono_ms();
+	return sooner(wait, left > 0 ? left : 0);
+}
+
 static int64_t wait_time(const struct run *run)
 {
 	/* bad records need no slot: when all that were taken were bad, no event calls for the rest */
@@ -153,9 +165,10 @@ static int64_t wait_time(const struct run *run)
 	int64_t wait = sooner(start_due(run), -1);
 	if (loop_running(run->loop) > 0)
 		wait = sooner(wait, progress_due(&run->progress));
-	if (run->deadline_at > 0 && !run->stop.stopping) {
-		int64_t left = run->deadline_at - clock_mono_ms();
-		wait = sooner(wait, left > 0 ? left : 0);
+	if (!run->stop.stopping) {
+		wait = until(wait, run->deadline_at);
+		wait = until(wait, run->step_deadline_at);
+		wait = until(wait, run->merge_at);
 	}
 	return wait;
 }
@@ -171,14 +184,25 @@ static void tick(struct run *run)
 	progress_tick(&run->progress, &run->counts, &run->nodes, run->loop, waits_for);
 }
 
-static void write_journal(struct run *run)
+/* Said once, whatever else went wrong before: from here on nothing is on record. */
+static void tell_journal(struct run *run)
 {
-	bool force = run->config->sync == SYNC_TASK && run->nfinals > 0;
-	if ((force ? record_sync(&run->record) : record_flush(&run->record)) || run->trouble != 0)
+	if (run->record.error == 0 || run->journal_told)
 		return;
+	run->journal_told = true;
 	sink_addf(run->err, "pollard: cannot write the journal in %s: %s\n",
 	    safe(run->record.dir.path), strerror(run->record.error));
 	run_trouble(run, EXIT_IO);
+}
+
+static void write_journal(struct run *run)
+{
+	bool force = run->config->sync == SYNC_TASK && run->nfinals > 0;
+	if (force)
+		record_sync(&run->record);
+	else
+		record_flush(&run->record);
+	tell_journal(run);
 }
 
 /* The run: start all that may start, wait once, apply what happened, repeat. */
@@ -191,7 +215,8 @@ static void run_loop(struct run *run)
 		start_announce(run);
 		/* a start is recorded before the fork, a result before it is printed */
 		write_journal(run);
-		start_fork(run);
+		if (run->record.error == 0)
+			start_fork(run);
 		final_emit(run);
 		intake_forget(run);
 		if (sync_advance(run))
@@ -205,38 +230,39 @@ static void run_loop(struct run *run)
 	final_emit(run);
 }
 
-static bool scopes_conflict(void *context, size_t a, size_t b)
+/* All tasks that are known are on record before the first one starts. */
+static void record_tasks(struct run *run)
 {
-	const struct run *run = context;
-	return scopes_meet(run->scopes, a, nodes_at(&run->nodes, a)->task, b,
-	    nodes_at(&run->nodes, b)->task);
+	const struct plan *p = run->plan;
+	for (size_t i = 0; i < p->nsteps; i++)
+		intake_tasks(run, i, p->steps[i].first, p->steps[i].count);
 }
 
 static void start_run(struct run *run)
 {
 	const struct config *c = run->config;
-	struct schedule_limits limits = { .jobs = c->sequential ? 1 : c->jobs,
-		.tokens_at_once = c->tokens_at_once,
-		.context = run };
-	if (run->plan.has_needs || c->stream)
-		limits.conflict = scopes_conflict;
+	const struct plan *p = run->plan;
+	int64_t deadline = c->deadline_ms > 0 ? c->deadline_ms : p->limits.deadline_ms;
 	run->scopes = scopes_new();
-	run->schedule = schedule_new(&run->nodes, &limits);
-	run->step = &run->plan.steps[0];
+	run->yields = xcalloc(p->nsteps, sizeof *run->yields);
+	for (size_t i = 0; i < p->nsteps; i++)
+		run->yields[i].merged_fd = -1;
 	run->emit = (struct emit){ .config = c,
 		.record = &run->record,
-		.step = run->step,
 		.nodes = &run->nodes,
 		.out = run->out,
 		.err = run->err };
 	run->began_ms = clock_mono_ms();
-	run->deadline_at = c->deadline_ms > 0 ? run->began_ms + c->deadline_ms : 0;
-	record_event(&run->record, event_run_started(c, run->record.dir.id, &run->plan));
-	intake_plan(run);
+	run->deadline_at = deadline > 0 ? run->began_ms + deadline : 0;
+	record_event(&run->record, event_run_started(c, run->record.dir.id, p));
+	record_tasks(run);
 	write_journal(run);
 	record_write_state(&run->record);
-	progress_run(&run->progress, run->record.dir.id, c->stream ? UINT64_MAX : run->plan.ntasks,
-	    limits.jobs);
+	if (c->rehearse)
+		progress_line(&run->progress, "a rehearsal: nothing is started in earnest");
+	progress_run(&run->progress, run->record.dir.id, c->stream ? UINT64_MAX : p->ntasks,
+	    effective_jobs(c, p, &p->steps[0]));
+	steps_next(run);
 }
 
 /*
@@ -260,12 +286,8 @@ static void drain(struct run *run)
 /* All that the tasks did is on the disk before anybody is told that it is done. */
 static void force_journal(struct run *run)
 {
-	bool before = run->record.error == 0;
-	if (record_sync(&run->record) || !before)
-		return;
-	sink_addf(run->err, "pollard: cannot write the journal in %s: %s\n",
-	    safe(run->record.dir.path), strerror(run->record.error));
-	run_trouble(run, EXIT_IO);
+	record_sync(&run->record);
+	tell_journal(run);
 }
 
 /* For a person who must decide; one that cannot be written is told of, and `pollard show` has all of it. */
@@ -273,7 +295,7 @@ static const char *write_escalation(struct run *run)
 {
 	if (!run->escalated || !run->record.kept || run->record.error != 0)
 		return NULL;
-	if (escalation_write(&run->record.dir, run->config->name) == 0)
+	if (escalation_write(&run->record.dir, run->plan->name) == 0)
 		return ESCALATION_NAME;
 	sink_addf(run->err, "pollard: warning: cannot write '%s/%s': %s\n",
 	    safe(run->record.dir.path), ESCALATION_NAME, strerror(errno));
@@ -289,6 +311,20 @@ static void record_end(struct run *run, const struct totals *totals)
 	record_write_state(&run->record);
 }
 
+/* The merged result of the last step that ran; -1: there is none. Taken over by the caller. */
+static int last_merged(struct run *run)
+{
+	for (size_t i = run->plan->nsteps; i-- > 0;) {
+		struct yield *y = &run->yields[i];
+		int fd = y->merged_fd;
+		if (!y->over || y->left_out)
+			continue;
+		y->merged_fd = -1;
+		return fd;
+	}
+	return -1;
+}
+
 /* The last records and the last words. */
 static int finish_run(struct run *run)
 {
@@ -296,12 +332,12 @@ static int finish_run(struct run *run)
 	const struct totals totals = { .counts = run->counts,
 		.wall_ms = clock_mono_ms() - run->began_ms,
 		.sequential_ms = run->sequential_ms,
+		.spent = run->usage,
 		.escalation = write_escalation(run) };
 	int status = summary_status(run);
 	record_end(run, &totals);
 	if (run->config->output == OUTPUT_MERGED) {
-		emit_merged(&run->emit, run->merged_fd);
-		run->merged_fd = -1;
+		emit_merged(&run->emit, last_merged(run));
 	}
 	emit_summary(&run->emit, &totals);
 	summary_print(run, &totals);
@@ -324,16 +360,19 @@ static void free_run(struct run *run)
 	launch_free(&run->launch);
 	schedule_free(run->schedule);
 	scopes_free(run->scopes);
-	free(run->state_root);
 	loop_free(run->loop);
 	sink_close(run->out);
 	sink_close(run->err);
 	record_close(&run->record);
 	idset_free(&run->ids);
 	table_free(run->succeeded, run->succeeded_cap, 1);
-	if (run->merged_fd >= 0)
-		close(run->merged_fd);
-	free(run->merged);
+	for (size_t i = 0; run->yields != NULL && i < run->plan->nsteps; i++) {
+		if (run->yields[i].merged_fd >= 0)
+			close(run->yields[i].merged_fd);
+		free(run->yields[i].merged);
+	}
+	free(run->yields);
+	buf_free(&run->invalid);
 	free(run->finals);
 	free(run->failures.tasks);
 	free(run->failures.attempts);
@@ -342,8 +381,7 @@ static void free_run(struct run *run)
 	free(run->failed);
 	free(run->starts.v);
 	nodes_free(&run->nodes);
-	plan_free(&run->plan);
-	agents_free(run->agents);
+	load_free(&run->loaded);
 }
 
 /* Everything that a run needs from the system. 0, or the exit status after saying why. */
@@ -352,7 +390,7 @@ static int prepare_run(struct run *run, worker_fn worker)
 	int status = record_open(&run->record, run->config);
 	if (status != 0)
 		return status;
-	if (launch_init(&run->launch, run->config, &run->record) < 0) {
+	if (launch_init(&run->launch, run->config, &run->record, &run->loaded) < 0) {
 		warn("cannot open '/dev/null'");
 		return EXIT_SYSTEM;
 	}
@@ -362,97 +400,6 @@ static int prepare_run(struct run *run, worker_fn worker)
 	run->loop = loop_new(worker, run->out, run->err);
 	progress_init(&run->progress, run->config, run->err);
 	return 0;
-}
-
-static const char *input_name(const struct config *c)
-{
-	return c->file != NULL && strcmp(c->file, "-") != 0 ? c->file : "standard input";
-}
-
-/* -1 after saying why; *status is what to exit with. */
-static int open_input(const struct config *c, int *status)
-{
-	if (c->file == NULL || strcmp(c->file, "-") == 0) {
-		if (isatty(STDIN_FILENO))
-			warnx("reading tasks from the terminal, one a line; end with Ctrl-D");
-		return STDIN_FILENO;
-	}
-	int fd = open(c->file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0) {
-		*status = errno == EACCES ? EXIT_PERMISSION : EXIT_NOINPUT;
-		warn("cannot open '%s'", safe(c->file));
-	}
-	return fd;
-}
-
-static int check_command(const struct agent *a)
-{
-	if (a->command != NULL)
-		return 0;
-	warnx("agent '%s' has no command: put 'command: PROGRAM' into %s (or into a file of "
-	      "that name in .pollard/agents/)",
-	    safe(a->name), safe(a->path));
-	return EXIT_CONFIG;
-}
-
-static int check_agents(const struct run *run)
-{
-	for (size_t i = 0; i < run->plan.ntasks; i++) {
-		const struct agent *a = run->plan.tasks[i].agent;
-		if (a != NULL && check_command(a) != 0)
-			return EXIT_CONFIG;
-	}
-	return 0;
-}
-
-/* A definition file that was left out may be the agent that nobody knows; at any other time it is nobody's business. */
-static void print_agent_warnings(const struct agents *agents)
-{
-	if (agents == NULL)
-		return;
-	size_t count;
-	const char *const *warnings = agents_warnings(agents, &count);
-	for (size_t i = 0; i < count; i++)
-		warnx("warning: %s", safe(warnings[i]));
-}
-
-/* What tasks may write must not hold the record of what they did. */
-static void check_scopes(const struct run *run, struct diag *diag)
-{
-	const struct plan *p = &run->plan;
-	for (size_t i = 0; p->has_needs && i < p->ntasks; i++) {
-		const struct task *t = &p->tasks[i];
-		if (intake_covers_record(run, t))
-			diag_add(diag, input_name(run->config), t->line, 0,
-			    "'writes' covers the state directory '%s': declare less, or give another "
-			    "'--state-dir'",
-			    run->state_root);
-	}
-}
-
-/* Reads and checks the whole list. 0, or the exit status after saying what is wrong. */
-static int read_list(struct run *run, int fd)
-{
-	const char *name = input_name(run->config);
-	struct diag diag = { .count = 0 };
-	if (input_read(fd, name, run->config, run->agents, &run->plan, &diag) < 0) {
-		if (fd == STDIN_FILENO)
-			warn("cannot read %s", name);
-		else
-			warn("cannot read '%s'", safe(name));
-		diag_free(&diag);
-		return EXIT_IO;
-	}
-	int status = 0;
-	if (diag.count == 0)
-		check_scopes(run, &diag);
-	if (diag.count > 0) {
-		print_agent_warnings(run->agents);
-		diag_print(&diag);
-		status = EXIT_INPUT;
-	}
-	diag_free(&diag);
-	return status != 0 ? status : check_agents(run);
 }
 
 static int nothing_to_do(const struct config *c)
@@ -466,32 +413,33 @@ static int nothing_to_do(const struct config *c)
 	return (int)status;
 }
 
-/* The state directory by its real name, as far as it is there; NULL without one. */
-static char *real_root(const struct config *c)
-{
-	char *root = state_root(c);
-	char *real = root != NULL ? realpath(root, NULL) : NULL;
-	if (real == NULL)
-		return root;
-	free(root);
-	return real;
-}
-
-static int run_all(struct run *run, worker_fn worker, int fd)
+/* With --stream nothing is read beforehand. */
+static int read_input(struct run *run)
 {
 	const struct config *c = run->config;
-	if (!c->no_record)
-		run->state_root = real_root(c);
-	if (c->stream) {
-		intake_open(run, input_name(c), fd);
-	} else {
-		int status = read_list(run, fd);
-		if (status != 0)
-			return status;
-		if (run->plan.ntasks == 0)
-			return nothing_to_do(c);
+	if (!c->stream)
+		return load_read(&run->loaded);
+	if (run->loaded.is_workflow) {
+		warnx("option '--stream' is for lists, and '%s' is a workflow",
+		    safe(load_name(&run->loaded)));
+		return EXIT_USAGE;
 	}
-	int status = prepare_run(run, worker);
+	intake_open(run, load_name(&run->loaded), run->loaded.fd);
+	return 0;
+}
+
+static int run_all(struct run *run, worker_fn worker)
+{
+	const struct config *c = run->config;
+	int status = load_open(&run->loaded, c);
+	run->plan = &run->loaded.plan;
+	if (status == 0)
+		status = read_input(run);
+	if (status != 0)
+		return status;
+	if (!c->stream && run->plan->ntasks == 0 && run->plan->document == NULL)
+		return nothing_to_do(c);
+	status = prepare_run(run, worker);
 	if (status != 0)
 		return status;
 	start_run(run);
@@ -499,61 +447,18 @@ static int run_all(struct run *run, worker_fn worker, int fd)
 	return finish_run(run);
 }
 
-static bool asks_agent(const struct config *c)
-{
-	return strcmp(c->debugger, "none") != 0 && strcmp(c->debugger, "builtin") != 0;
-}
-
-/* An agent as the debugger is there before it is needed. */
-static int check_debugger(const struct run *run)
-{
-	const char *name = run->config->debugger;
-	if (!asks_agent(run->config))
-		return 0;
-	const struct agent *a = agents_find(run->agents, name);
-	if (a == NULL) {
-		const char *near = agents_suggest(run->agents, name);
-		print_agent_warnings(run->agents);
-		if (near != NULL)
-			warnx("option '--debugger': no agent '%s', did you mean '%s'?", safe(name),
-			    safe(near));
-		else
-			warnx("option '--debugger': no agent '%s'; there are builtin, none and the "
-			      "agents of 'pollard agents'",
-			    safe(name));
-		return EXIT_INPUT;
-	}
-	return check_command(a);
-}
-
-static void load_agents(struct run *run)
-{
-	const struct config *c = run->config;
-	if (c->input != INPUT_AUTO && c->input != INPUT_AGENT && !asks_agent(c) && !c->allow_fix)
-		return;
-	run->agents = agents_load(NULL);
-}
-
 int run_main(const struct config *config, worker_fn worker)
 {
 	struct run run = { .config = config,
 		.worker = worker,
-		.merged_fd = -1,
+		.loaded.fd = -1,
 		.input_fd = -1,
 		.record.lock_fd = -1,
 		.launch.null_fd = -1 };
-	int status = 0;
 	/* asked for its status before there is one, or in its last moment, a run does not die of it */
 	signal(SIGUSR1, SIG_IGN);
-	load_agents(&run);
-	int fd = open_input(config, &status);
-	if (fd >= 0)
-		status = check_debugger(&run);
-	if (fd >= 0 && status == 0)
-		status = run_all(&run, worker, fd);
+	int status = run_all(&run, worker);
 	int signal = run.stop.signal;
-	if (fd > STDERR_FILENO)
-		close(fd);
 	free_run(&run);
 	if (signal != 0)
 		end_by_signal(signal);

@@ -21,9 +21,28 @@ void start_add(struct run *run, size_t task, unsigned level, int64_t pause_ms)
 		s->cap = s->cap == 0 ? 16 : s->cap * 2;
 		s->v = xreallocarray(s->v, s->cap, sizeof *s->v);
 	}
+	budget_reserve(run, nodes_at(&run->nodes, task)->task);
 	s->v[s->count++] = (struct start){ .task = task,
 		.level = (uint8_t)level,
 		.not_before = pause_ms > 0 ? clock_mono_ms() + pause_ms : 0 };
+}
+
+/* What cannot be paid for, or asks for what is not there, is final without an attempt. */
+static bool may_start(struct run *run, size_t index)
+{
+	const struct task *task = nodes_at(&run->nodes, index)->task;
+	if (!budget_allows(run, task)) {
+		run->cut_short = true;
+		schedule_over(run->schedule, index, false);
+		final_task(run, index, RESULT_SKIPPED, REASON_BUDGET, NULL);
+		return false;
+	}
+	buf_reset(&run->invalid);
+	if (values_ready(run, task, &run->invalid))
+		return true;
+	schedule_over(run->schedule, index, false);
+	final_task(run, index, RESULT_FAILED, REASON_INVALID, NULL);
+	return false;
 }
 
 /* Takes from the schedule, at most one task in each --delay. */
@@ -38,6 +57,8 @@ static void take_ready(struct run *run, int64_t now)
 			failures_add(run, task, false);
 			continue;
 		}
+		if (!may_start(run, task))
+			continue;
 		start_add(run, task, 0, 0);
 		if (run->config->delay_ms > 0)
 			s->next_at = now + run->config->delay_ms;
@@ -68,6 +89,24 @@ static int64_t longest(const struct job *job)
 	return job->timeout_ms > 0 ? job->timeout_ms : 0;
 }
 
+/* A prompt with results in it is put together by the worker; a command finds them in files. */
+static void add_results(struct run *run, struct job *job, const struct task *task)
+{
+	const struct template *prompt = task->more != NULL ? task->more->prompt : NULL;
+	bool told_otherwise = job->attempt > 1 && !run->launch.happened;
+	if (task->agent == NULL)
+		handover_environment(run, job);
+	if (prompt == NULL || told_otherwise)
+		return;
+	values_parts(run, prompt, job);
+	if (run->launch.happened)
+		launch_add_part(&run->launch, job,
+		    (struct job_part){ .kind = PART_TEXT,
+			.text = buf_str(&run->launch.prompt),
+			.len = run->launch.prompt.len,
+			.fd = -1 });
+}
+
 static int fork_one(struct run *run, const struct start *start)
 {
 	struct node *node = nodes_at(&run->nodes, start->task);
@@ -82,6 +121,7 @@ static int fork_one(struct run *run, const struct start *start)
 	    advice);
 	if (again)
 		result_free(&last);
+	add_results(run, &job, node->task);
 	if (launch_lend(&run->launch, &job) < 0)
 		return -1;
 	if (loop_start(run->loop, &job, start->task, longest(&job)) < 0) {
@@ -160,6 +200,7 @@ void start_fork(struct run *run)
 
 void start_refused(struct run *run, size_t task, const char *why)
 {
+	budget_release(run, nodes_at(&run->nodes, task)->task);
 	start_add(run, task, nodes_at(&run->nodes, task)->level, 0);
 	/* the same attempt: it is on record that it was to start, and it has not run */
 	run->starts.v[run->starts.count - 1].announced = true;

@@ -194,6 +194,7 @@ static void step_clear(struct state_step *step)
 		free(step->recoveries[i]);
 	free(step->escalated);
 	free(step->outcome);
+	free(step->when);
 	free(step->merged);
 }
 
@@ -368,6 +369,7 @@ static void step_finished(struct state *s, struct state_step *step, const cJSON 
 		step->counts.total = get_count(record, "total");
 	set_whole(&step->outcome, json_get_string(record, "outcome"));
 	set_whole(&step->merged, json_get_string(record, "merged"));
+	set_text(&step->when, json_get_string(record, "when"));
 	step->took_ms = get_ms(record, "seconds");
 	step->sequential_ms = get_ms(record, "sequential_seconds");
 }
@@ -421,6 +423,7 @@ static void run_started(struct state *s, const cJSON *record)
 	set_whole(&s->run, json_get_string(record, "run"));
 	set_text(&s->name, json_get_string(record, "name"));
 	set_text(&s->goal, json_get_string(record, "goal"));
+	s->rehearsal = cJSON_IsTrue(json_get(record, "rehearsal"));
 	s->jobs = get_count(record, "jobs");
 	if (cJSON_IsTrue(json_get(json_get(record, "options"), "sequential")))
 		s->jobs = 1;
@@ -434,6 +437,7 @@ static void run_started(struct state *s, const cJSON *record)
 		set_text(&step->title, json_get_string(item, "title"));
 		set_text(&step->goal, json_get_string(item, "goal"));
 		step->expected = get_count(item, "count");
+		step->jobs = json_get(item, "jobs") != NULL ? get_count(item, "jobs") : s->jobs;
 	}
 	s->found = 0;
 }

@@ -75,7 +75,9 @@ struct state_step {
 
 	bool begun;
 	bool over;     /* its synchronisation point was reached */
-	char *outcome; /* "all", "partial", "none"; NULL until then */
+	char *outcome; /* "all", "partial", "none", "skipped"; NULL until then */
+	char *when;    /* what did not hold, when it was skipped; NULL */
+	uint64_t jobs; /* slots; 0: as many as tasks */
 	char *merged;  /* NULL: nothing merged */
 	int64_t took_ms;
 	int64_t sequential_ms;
@@ -86,7 +88,8 @@ struct state {
 	char *run;
 	char *name; /* NULL: none */
 	char *goal; /* NULL: none */
-	uint64_t jobs;
+	bool rehearsal;
+	uint64_t jobs; /* of steps that do not say theirs */
 
 	struct state_step *steps;
 	size_t nsteps;

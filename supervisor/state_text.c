@@ -85,6 +85,8 @@ static const char *outcome_words(const char *outcome)
 		return "✅ Complete";
 	if (outcome != NULL && strcmp(outcome, "partial") == 0)
 		return "⚠️ Partial";
+	if (outcome != NULL && strcmp(outcome, "skipped") == 0)
+		return "⏭ Left out";
 	return "❌ Failed";
 }
 
@@ -144,7 +146,11 @@ static void run_status(const struct state *s, struct buf *out)
 static void step_status(const struct state *s, const struct state_step *step, struct buf *out)
 {
 	buf_addstr(out, "- **Status**: ");
-	if (step->over) {
+	if (step->over && step->when != NULL) {
+		buf_addf(out, "%s: ", outcome_words(step->outcome));
+		markdown_text(out, step->when);
+		buf_addstr(out, " does not hold");
+	} else if (step->over) {
 		buf_addstr(out, outcome_words(step->outcome));
 		add_succeeded(out, &step->counts, total(step));
 	} else if (going_on(s) && step->begun) {
@@ -296,7 +302,7 @@ static void step_tasks(const struct state *s, const struct state_step *step, boo
 		return;
 	buf_addf(out, "- **%s**:\n", parallel ? "Parallel Tasks" : "Tasks");
 	for (size_t i = 0; i < step->listed.count; i++) {
-		buf_addf(out, "  %" PRIu64 ". ", step->listed.lines[i].number);
+		buf_addf(out, "  %zu. ", i + 1);
 		add_line(out, s, &step->listed.lines[i]);
 	}
 	/* A `when` may have taken tasks out of the total: then it is no measure for the rest. */
@@ -413,7 +419,7 @@ static void add_escalated(struct buf *out, const char *reason)
 static void step_markdown(const struct state *s, size_t index, struct buf *out)
 {
 	const struct state_step *step = &s->steps[index];
-	bool parallel = s->jobs != 1 && total(step) > 1;
+	bool parallel = step->jobs != 1 && total(step) > 1;
 	char ordinal[24];
 
 	snprintf(ordinal, sizeof(ordinal), "%zu", index + 1);
@@ -445,7 +451,9 @@ void state_markdown(const struct state *s, struct buf *out)
 		buf_addstr(out, " · ");
 	}
 	markdown_text(out, s->run != NULL ? s->run : "?");
-	buf_addch(out, '\n');
+	buf_addstr(out, s->rehearsal ? " (rehearsal)\n" : "\n");
+	if (s->rehearsal)
+		add_member(out, "Rehearsal", "nothing was started in earnest");
 	add_member(out, "Goal", s->goal);
 	run_status(s, out);
 	add_escalated(out, s->escalated);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "shared/clock.h"
+#include "shared/text.h"
 #include "supervisor/coordinator.h"
 
 /* So many final tasks are written and printed at a time, so that memory stays small when a long list is called off. */
@@ -31,6 +32,7 @@ static void call_off_all(struct run *run)
 	struct starts *s = &run->starts;
 	for (size_t i = 0; i < s->count; i++) {
 		schedule_over(run->schedule, s->v[i].task, false);
+		budget_release(run, nodes_at(&run->nodes, s->v[i].task)->task);
 		if (run->phase != PHASE_LADDER)
 			call_off(run, s->v[i].task);
 		else
@@ -60,8 +62,9 @@ static void stop_run(struct run *run, enum reason reason, bool starts_only)
 {
 	bool first = !run->stop.stopping;
 	/* a run that only starts nothing more can still be interrupted */
-	if (!first && (!run->stop.starts_only || starts_only))
+	if (!first && (!run->stop.starts_only || starts_only) && !run->stop.step_only)
 		return;
+	run->stop.step_only = false;
 	run->stop.stopping = true;
 	run->stop.starts_only = starts_only;
 	run->stop.reason = reason;
@@ -106,6 +109,24 @@ static void check_output(struct run *run)
 	    run->record.kept ? run->record.dir.id : "");
 }
 
+/* What bounds the step alone ends the step alone; and when nothing is left to spend, nothing more begins. */
+static void check_step(struct run *run)
+{
+	if (run->stop.stopping || run->phase == PHASE_OVER || run->phase == PHASE_BETWEEN)
+		return;
+	if (run->step_deadline_at > 0 && clock_mono_ms() >= run->step_deadline_at) {
+		progress_line(&run->progress, "the deadline of step %s has come",
+		    safe(run->step->id));
+		run->cut_short = true;
+		stop_run(run, REASON_DEADLINE, false);
+		run->stop.step_only = true;
+	} else if (budget_is_spent(run)) {
+		progress_line(&run->progress, "the budget is used up: nothing more starts");
+		run->cut_short = true;
+		stop_run(run, REASON_BUDGET, true);
+	}
+}
+
 void stop_check(struct run *run)
 {
 	if (run->stop.fail_fast)
@@ -115,7 +136,9 @@ void stop_check(struct run *run)
 	if (run->deadline_at > 0 && !run->stop.stopping && clock_mono_ms() >= run->deadline_at &&
 	    run->phase != PHASE_OVER) {
 		progress_line(&run->progress, "the deadline has come");
+		run->cut_short = true;
 		stop_run(run, REASON_DEADLINE, false);
 	}
+	check_step(run);
 	check_output(run);
 }

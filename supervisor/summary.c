@@ -5,6 +5,7 @@
 #include "shared/quantity.h"
 #include "shared/text.h"
 #include "supervisor/coordinator.h"
+#include "supervisor/effective.h"
 #include "supervisor/events.h"
 
 /* Failures that the first line names, that are listed, and whose last lines of output are shown. */
@@ -31,8 +32,8 @@ static void print_verdict(struct run *run)
 	const struct counts *c = &run->counts;
 	struct buf line = BUF_INIT;
 	buf_addstr(&line, "pollard: ");
-	if (run->config->name != NULL) {
-		text_safe_line(&line, run->config->name, strlen(run->config->name));
+	if (run->plan->name != NULL) {
+		text_safe_line(&line, run->plan->name, strlen(run->plan->name));
 		buf_addch(&line, ' ');
 	}
 	buf_addf(&line, "%s %llu/%llu", words[outcome_of(c)], (unsigned long long)c->succeeded,
@@ -48,6 +49,10 @@ static void print_verdict(struct run *run)
 		buf_addf(&line, ", interrupted by %s", signal_word(run->stop.signal));
 	else if (run->stop.stopping && run->stop.reason == REASON_DEADLINE)
 		buf_addstr(&line, ", stopped by the deadline");
+	else if (run->cut_short)
+		buf_addstr(&line, ", stopped by the budget");
+	if (run->config->rehearse)
+		buf_addstr(&line, " (rehearsal)");
 	buf_addch(&line, '\n');
 	sink_add(run->err, line.data, line.len);
 	buf_free(&line);
@@ -132,24 +137,29 @@ static void print_success(struct run *run, int64_t wall_ms)
 {
 	char wall[32];
 	char saved[32];
+	const char *said = run->config->rehearse ? "rehearsal: " : "";
 	format_duration(wall, sizeof wall, wall_ms);
 	if (run->sequential_ms > wall_ms + 500)
-		progress_line(&run->progress, "%llu of %llu succeeded in %s (saved %s)",
+		progress_line(&run->progress, "%s%llu of %llu succeeded in %s (saved %s)", said,
 		    (unsigned long long)run->counts.succeeded,
 		    (unsigned long long)run->counts.total, wall,
 		    format_duration(saved, sizeof saved, run->sequential_ms - wall_ms));
 	else
-		progress_line(&run->progress, "%llu of %llu succeeded in %s",
+		progress_line(&run->progress, "%s%llu of %llu succeeded in %s", said,
 		    (unsigned long long)run->counts.succeeded,
 		    (unsigned long long)run->counts.total, wall);
 }
 
 int summary_status(const struct run *run)
 {
-	bool stopped = run->stop.stopping && run->stop.reason == REASON_DEADLINE;
+	struct require require = effective_require(run->config, run->plan);
 	if (run->trouble != 0)
 		return run->trouble;
-	return (int)outcome_exit(&run->config->require, &run->counts, stopped, run->escalated);
+	int status = (int)outcome_exit(&require, &run->counts, run->cut_short, run->escalated);
+	/* a run that a step's requirement stopped did not do what it was there for */
+	if (status == EXIT_MET && run->blocked)
+		return run->cut_short ? EXIT_STOPPED : EXIT_ESCALATED;
+	return status;
 }
 
 /* In the order of the list: which failed first is chance. */
@@ -164,7 +174,8 @@ void summary_print(struct run *run, const struct totals *totals)
 {
 	const struct counts *c = &run->counts;
 	int status = summary_status(run);
-	if (outcome_of(c) == OUTCOME_ALL && run->stop.signal == 0 && status < EXIT_USAGE) {
+	if (outcome_of(c) == OUTCOME_ALL && run->stop.signal == 0 && status < EXIT_USAGE &&
+	    !run->blocked) {
 		if (status == EXIT_MET)
 			print_success(run, totals->wall_ms);
 		else

@@ -21,7 +21,7 @@ static bool waits_for_ladder(const struct run *run, size_t task)
 	if (run->stop.stopping || run->config->fail_fast || run->ladders >= LADDERS_MAX)
 		return false;
 	/* a debugger may change what would fail the same way again */
-	bool asks = strcmp(run->config->debugger, "none") != 0;
+	bool asks = strcmp(steps_debugger(run), "none") != 0;
 	return asks ? recover_has_retries(run, task) : recover_may_retry(run, task);
 }
 
@@ -60,21 +60,12 @@ static void skip_waiting(struct run *run)
 	}
 }
 
-static void finish_step(struct run *run)
-{
-	int64_t wall = clock_mono_ms() - run->began_ms;
-	if (run->counts.total > 0 && outcome_of(&run->counts) == OUTCOME_NONE &&
-	    run->counts.failed > 0 && !run->stop.stopping && !run->escalated) {
-		run->escalated = true;
-		record_event(&run->record, event_escalated(run->step, "no task succeeded"));
-	}
-	record_event(&run->record,
-	    event_step_finished(run->step, &run->counts, wall, run->sequential_ms, run->merged));
-	run->phase = PHASE_OVER;
-}
-
 bool sync_advance(struct run *run)
 {
+	if (run->phase == PHASE_BETWEEN) {
+		steps_next(run);
+		return true;
+	}
 	if (run->phase == PHASE_LADDER)
 		return recover_advance(run);
 	if (run->phase == PHASE_OVER || run->phase == PHASE_MERGE || loop_running(run->loop) > 0 ||
@@ -90,7 +81,9 @@ bool sync_advance(struct run *run)
 		skip_waiting(run);
 		return true;
 	}
-	if (!merge_begin(run) && run->phase == PHASE_TASKS)
-		finish_step(run);
+	if (merge_begin(run))
+		return run->merge_at == 0;
+	if (run->phase == PHASE_TASKS)
+		steps_end(run);
 	return true;
 }

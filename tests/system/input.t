@@ -421,6 +421,6 @@ $ pollard run --stream -- echo < /dev/null
 version: 1
 steps: []
 $ pollard run -f flow.yaml
-[stderr~]
-^pollard: .flow\.yaml. is a workflow by its name
-[status] any
+[stderr]
+pollard: flow.yaml:2:8: 'steps': expected an array of at least one step, got an empty array
+[status] 65

@@ -72,7 +72,7 @@ Research
 Understand multiple independent areas
 $ head -n 1 "$POLLARD_STATE_DIR"/runs/*/journal.jsonl
 [stdout~]
-"title":"Research","goal":"Understand multiple independent areas","count":3
+"title":"Research","goal":"Understand multiple independent areas","jobs":4,"count":3
 
 === pattern 2, parallel testing
 [given .pollard/agents/test-writer.md]

@@ -63,7 +63,7 @@ def test_run_started(t):
     t.equal(first["command"], [*RUN, "--name", "n", "-t", "90", "--", "echo", "a b"])
     t.equal(first["options"]["command"], ["echo", "a b"])
     t.equal(first["options"]["timeout"], 90)
-    t.equal(first["steps"], [{"id": "1", "title": None, "goal": None, "count": 1}])
+    t.equal(first["steps"], [{"id": "1", "title": None, "goal": None, "jobs": 4, "count": 1}])
     t.equal(first["run"], os.path.basename(t.run_dir()))
 
 

@@ -161,14 +161,73 @@ END_TEST
 
 START_TEST(wanted_object_is_missing)
 {
-	static const char *const bad[] = { "", "text", "[1]", "{\"a\":}", "{\"a\":1} and more" };
+#define WHAT "the answer is not the JSON object asked for: "
+	static const char none[] = WHAT "no object found, expected it alone or in a block between "
+					"```json and ```";
+	static const struct {
+		const char *answer;
+		const char *error; /* or how it begins, */
+		const char *end;   /* and ends */
+	} cases[] = {
+		{ " \n", WHAT "it is empty", NULL },
+		{ "text", none, NULL },
+		{ "see {\"a\":1}", none, NULL },
+		{ "```json\n[1]\n```\n", none, NULL },
+		{ "[1]", WHAT "it is an array, expected an object", NULL },
+		{ "\n\"a\"\n", WHAT "it is a string, expected an object", NULL },
+		{ "0", WHAT "it is a number, expected an object", NULL },
+		{ "null", WHAT "it is null, expected an object", NULL },
+		{ "true", WHAT "it is true or false, expected an object", NULL },
+		{ "{\"a\":}", WHAT, " at line 1, column 6" },
+		{ "{\"a\":1} and more", WHAT, " at line 1, column 9" },
+		{ "Here:\n```json\n{\n \"a\": x\n}\n```\n", WHAT, " at line 4, column 7" },
+	};
+#undef WHAT
+	const char *error = cases[_i].error, *end = cases[_i].end;
 
 	job.want_json = true;
-	read_answer(bad[_i], "", "");
+	read_answer(cases[_i].answer, "", "");
 	ck_assert_int_eq(r.status, RESULT_FAILED);
 	ck_assert_int_eq(r.reason, REASON_OUTPUT);
-	ck_assert_ptr_nonnull(r.error);
 	ck_assert_ptr_null(r.structured);
+	if (end == NULL) {
+		ck_assert_str_eq(r.error, error);
+		return;
+	}
+	ck_assert_int_eq(strncmp(r.error, error, strlen(error)), 0);
+	ck_assert_str_eq(r.error + strlen(r.error) - strlen(end), end);
+}
+END_TEST
+
+START_TEST(usage_of_a_result)
+{
+	job.kind = JOB_AGENT;
+	read_answer("done", "",
+	    "{\"usage\":{\"input_tokens\":10,\"output_tokens\":2,\"usd\":0.5}}");
+	ck_assert(r.usage.known);
+	ck_assert_int_eq(r.usage.input_tokens, 10);
+	ck_assert_int_eq(r.usage.output_tokens, 2);
+	ck_assert_double_eq(r.usage.usd, 0.5);
+	ck_assert_ptr_null(r.warning);
+}
+END_TEST
+
+/* It has cost something all the same. */
+START_TEST(usage_of_a_failure)
+{
+	r.status = RESULT_FAILED;
+	r.reason = REASON_EXIT;
+	read_answer("", "", "{\"usage\":{\"usd\":0.5}}");
+	ck_assert(r.usage.known);
+}
+END_TEST
+
+START_TEST(bad_usage_is_a_warning)
+{
+	read_answer("", "", "{\"usage\":{\"usd\":\"much\"}}");
+	ck_assert(!r.usage.known);
+	ck_assert_int_eq(r.status, RESULT_SUCCEEDED);
+	ck_assert_ptr_nonnull(strstr(r.warning, "'usage'"));
 }
 END_TEST
 
@@ -298,7 +357,10 @@ Suite *answer_suite(void)
 	tcase_add_test(tc, bad_given_result_fails_when_it_is_wanted);
 	tcase_add_test(tc, too_long_given_result);
 	tcase_add_test(tc, wanted_object_is_the_answer);
-	tcase_add_loop_test(tc, wanted_object_is_missing, 0, 5);
+	tcase_add_loop_test(tc, wanted_object_is_missing, 0, 12);
+	tcase_add_test(tc, usage_of_a_result);
+	tcase_add_test(tc, usage_of_a_failure);
+	tcase_add_test(tc, bad_usage_is_a_warning);
 	tcase_add_test(tc, failed_attempt_stays_as_it_failed);
 	tcase_add_test(tc, wanted_object_in_a_file);
 	tcase_add_test(tc, telling_line_at_the_end_of_a_file);

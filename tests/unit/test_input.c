@@ -10,6 +10,7 @@
 #include "shared/io.h"
 #include "supervisor/fault.h"
 #include "supervisor/input.h"
+#include "supervisor/template.h"
 #include "tests/unit/agents_fixture.h"
 
 Suite *input_suite(void);
@@ -18,9 +19,6 @@ Suite *input_suite(void);
 #define FORM \
 	"expected AGENT: PROMPT, a task object or a note; for a shell command use --shell, " \
 	"for arguments of one command use -- COMMAND"
-#define SEVERAL \
-	"several steps in one list: the second begins here; run the first alone, then this " \
-	"one with the results that it needs in its prompts"
 #define PLACES \
 	"; agents are looked for in .pollard/agents, .claude/agents, .opencode/agent and " \
 	".gemini/agents, here and in your home directory, then among those that ship " \
@@ -299,8 +297,19 @@ START_TEST(several_steps)
 		ck_assert_uint_eq(plan.steps[i].count, steps[i].count);
 	}
 	expect_task(3, "4", "planner", "design security architecture using all research");
-	ck_assert_uint_eq(diag.count, 1);
-	ck_assert_str_eq(diag.lines[0], "list:8: " SEVERAL);
+	ck_assert_uint_eq(diag.count, 0);
+	/* each later prompt gets what the step before has yielded, behind itself */
+	ck_assert_ptr_null(plan.tasks[0].more);
+	for (size_t i = 3; i < 9; i++) {
+		const struct template *t = plan.tasks[i].more->prompt;
+		const struct template_part *last = &t->parts[t->count - 1];
+
+		ck_assert_uint_eq(t->count, 3);
+		ck_assert_str_eq(t->parts[0].text, plan.tasks[i].text);
+		ck_assert_ptr_null(last->text);
+		ck_assert_int_eq(last->name->kind, NAME_STEP_MERGED);
+		ck_assert_uint_eq(last->name->step, i < 4 ? 0 : i < 7 ? 1 : i < 8 ? 2 : 3);
+	}
 }
 END_TEST
 
@@ -520,9 +529,8 @@ static const struct bad {
 	{ "planner: \xc3(\n", { "list:1: not valid UTF-8" } },
 	{ "Phase: \xc3(\nplanner: x\n", { "list:1: not valid UTF-8" } },
 	{ "Phase: A\n", { "list:1: a step without tasks" } },
-	{ "planner: a\nStep 2: B\n", { "list:2: a step without tasks", "list:2: " SEVERAL } },
-	{ "Phase: A\nPhase: B\nplanner: a\n",
-	    { "list:1: a step without tasks", "list:2: " SEVERAL } },
+	{ "planner: a\nStep 2: B\n", { "list:2: a step without tasks" } },
+	{ "Phase: A\nPhase: B\nplanner: a\n", { "list:1: a step without tasks" } },
 	{ "Goal: a\nGoal: b\nplanner: a\n",
 	    { "list:2: a second goal for one step; begin the next "
 	      "step with Phase: TITLE before it" } },

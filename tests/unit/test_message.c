@@ -1,4 +1,5 @@
 #include <check.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,8 @@ enum {
 	TAG_ERROR,
 	TAG_SUMMARY,
 	TAG_WARNING,
-	TAG_FILE
+	TAG_FILE,
+	TAG_USAGE
 };
 
 static void fill(struct result *r)
@@ -46,6 +48,7 @@ static void fill(struct result *r)
 	r->max_rss_kb = 123456789;
 	r->cpu_ms = 42;
 	r->leftovers = 3;
+	r->usage = (struct usage){ true, 1200, TOKENS_MAX, 0.0125 };
 }
 
 static struct buf encode(const struct result *r)
@@ -122,6 +125,10 @@ START_TEST(round_trip)
 	ck_assert_uint_eq(back.max_rss_kb, 123456789);
 	ck_assert_int_eq(back.cpu_ms, 42);
 	ck_assert_uint_eq(back.leftovers, 3);
+	ck_assert(back.usage.known);
+	ck_assert_int_eq(back.usage.input_tokens, 1200);
+	ck_assert_int_eq(back.usage.output_tokens, TOKENS_MAX);
+	ck_assert_double_eq(back.usage.usd, 0.0125);
 	result_free(&r);
 	result_free(&back);
 	buf_free(&frame);
@@ -149,6 +156,7 @@ START_TEST(minimal)
 	ck_assert_ptr_null(back.summary);
 	ck_assert_ptr_null(back.warning);
 	ck_assert(!back.has_text);
+	ck_assert(!back.usage.known);
 	ck_assert_uint_eq(back.nfiles, 0);
 	result_free(&back);
 	buf_free(&frame);
@@ -408,9 +416,34 @@ START_TEST(bad_bytes)
 	assert_field_refused(TAG_STRUCTURED, "{\"a\":1,\"a\":2}", 13, "JSON object");
 	assert_field_refused(TAG_ERROR, "a\nb", 3, "more than one line");
 	assert_field_refused(TAG_SUMMARY, "a\rb", 3, "more than one line");
-	assert_field_refused(27, "", 0, "unknown field");
+	assert_field_refused(28, "", 0, "unknown field");
 	assert_field_refused(255, "", 0, "unknown field");
 	free(big);
+}
+END_TEST
+
+/* Tokens in and out, and dollars. */
+static void assert_usage_refused(uint64_t in, uint64_t out, double usd)
+{
+	char bytes[24];
+	uint64_t bits;
+
+	memcpy(&bits, &usd, sizeof(bits));
+	put(bytes, in, 8);
+	put(bytes + 8, out, 8);
+	put(bytes + 16, bits, 8);
+	assert_field_refused(TAG_USAGE, bytes, sizeof(bytes), "usage out of range");
+}
+
+START_TEST(bad_usage)
+{
+	assert_usage_refused(UINT64_MAX, 0, 0);
+	assert_usage_refused(0, UINT64_C(1) << 60, 0);
+	assert_usage_refused(0, 0, -1);
+	assert_usage_refused(0, 0, INFINITY);
+	assert_usage_refused(0, 0, NAN);
+	assert_field_refused(TAG_USAGE, "", 0, "another length");
+	assert_field_refused(TAG_USAGE, "0123456789abcdef01234567x", 25, "another length");
 }
 END_TEST
 
@@ -572,6 +605,7 @@ Suite *message_suite(void)
 	tcase_add_loop_test(tc, number_missing, TAG_STATUS, TAG_OUT_DATA);
 	tcase_add_loop_test(tc, number_twice, TAG_STATUS, TAG_OUT_DATA);
 	tcase_add_test(tc, bad_bytes);
+	tcase_add_test(tc, bad_usage);
 	tcase_add_test(tc, bad_shape);
 	tcase_add_test(tc, contradictions);
 	tcase_add_test(tc, too_many_files);

@@ -10,7 +10,7 @@ static struct task tasks[10000];
 START_TEST(a_new_node)
 {
 	struct nodes ns = { 0 };
-	ck_assert_uint_eq(nodes_add(&ns, &tasks[3]), 0);
+	ck_assert_uint_eq(nodes_add(&ns, &tasks[3], 0), 0);
 	const struct node *n = nodes_at(&ns, 0);
 	ck_assert_ptr_eq(n->task, &tasks[3]);
 	ck_assert_int_lt(n->last.offset, 0);
@@ -26,7 +26,7 @@ START_TEST(indices_outlive_what_is_forgotten)
 {
 	struct nodes ns = { 0 };
 	for (size_t i = 0; i < 10000; i++) {
-		ck_assert_uint_eq(nodes_add(&ns, &tasks[i]), i);
+		ck_assert_uint_eq(nodes_add(&ns, &tasks[i], 0), i);
 		nodes_at(&ns, i)->attempts = (uint16_t)(i % 1000);
 		nodes_at(&ns, i)->shown = true;
 		/* a window that moves along: what was forgotten leaves no trace in what comes */
@@ -40,7 +40,7 @@ START_TEST(indices_outlive_what_is_forgotten)
 	}
 	nodes_forget(&ns, ns.end);
 	ck_assert_uint_eq(ns.base, ns.end);
-	ck_assert_uint_eq(nodes_add(&ns, &tasks[5]), 10000);
+	ck_assert_uint_eq(nodes_add(&ns, &tasks[5], 0), 10000);
 	ck_assert(!nodes_at(&ns, 10000)->shown);
 	ck_assert_uint_eq(nodes_at(&ns, 10000)->attempts, 0);
 	/* the memory is that of the window, not of all that ever was */

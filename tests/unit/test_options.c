@@ -1,12 +1,16 @@
 /* The command line, and the texts that are made from its tables. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "shared/exits.h"
 #include "supervisor/config.h"
 #include "supervisor/help.h"
 #include "supervisor/options.h"
+#include "supervisor/settings.h"
 
 #define WORDS_MAX 24
 #define SCREEN_LINES 24
@@ -36,7 +40,8 @@ static int parse(const char *line)
 	}
 	words[argc] = NULL;
 	buf_reset(&error);
-	return options_parse(argc, words, &config, &command, &error);
+	options_free(&config);
+	return options_parse(argc, words, NULL, &config, &command, &error);
 }
 
 static void accept_line(const char *line)
@@ -70,6 +75,7 @@ static void clear_environment(void)
 static void done(void)
 {
 	buf_free(&error);
+	options_free(&config);
 	clear_environment();
 }
 
@@ -296,6 +302,116 @@ START_TEST(contradictions_are_refused)
 }
 END_TEST
 
+START_TEST(plan_takes_what_run_takes)
+{
+	accept_line("pollard plan -j 2 -o json -- echo {}");
+	ck_assert_int_eq(command, COMMAND_PLAN);
+	ck_assert(config.dry_run);
+	ck_assert_int_eq(config.input, INPUT_COMMAND);
+	ck_assert_str_eq(config.command[0], "echo");
+	accept_line("pollard run -n --shell");
+	ck_assert_int_eq(command, COMMAND_RUN);
+	ck_assert(config.dry_run);
+	accept_line("pollard run --shell");
+	ck_assert(!config.dry_run);
+	refuse("pollard plan --stream", EXIT_USAGE, "unknown option '--stream'");
+	refuse("pollard run -n --stream", EXIT_USAGE, "'--stream' and '-n'");
+	refuse("pollard plan -o merged", EXIT_USAGE, "'-o text' or '-o json'");
+	refuse("pollard run -n -o none", EXIT_USAGE, "'-o text' or '-o json'");
+}
+END_TEST
+
+START_TEST(variables_of_workflows)
+{
+	accept_line("pollard run --var module=billing --var=a=b=c --var empty= -f x.yaml");
+	ck_assert_uint_eq(config.nvars, 3);
+	ck_assert_uint_eq(config.vars[0].name_len, 6);
+	ck_assert_int_eq(strncmp(config.vars[0].name, "module=", 7), 0);
+	ck_assert_str_eq(config.vars[0].value, "billing");
+	ck_assert_str_eq(config.vars[1].value, "b=c");
+	ck_assert_str_eq(config.vars[2].value, "");
+	accept_line("pollard run");
+	ck_assert_uint_eq(config.nvars, 0);
+	refuse("pollard run --var module", EXIT_USAGE,
+	    "option '--var': expected NAME=VALUE, in UTF-8, got 'module'");
+	refuse("pollard run --var =x", EXIT_USAGE, "expected NAME=VALUE");
+	refuse("pollard run --var x=\xff", EXIT_USAGE, "in UTF-8");
+	refuse("pollard run --var", EXIT_USAGE, "needs a value: NAME=VALUE");
+}
+END_TEST
+
+START_TEST(a_rehearsal_has_a_file_only_behind_an_equals_sign)
+{
+	accept_line("pollard run --rehearse");
+	ck_assert(config.rehearse);
+	ck_assert_ptr_null(config.rehearsal);
+	accept_line("pollard run --rehearse=plan.yaml");
+	ck_assert(config.rehearse);
+	ck_assert_str_eq(config.rehearsal, "plan.yaml");
+	accept_line("pollard run --rehearse echo");
+	ck_assert(config.rehearse);
+	ck_assert_str_eq(config.command[0], "echo");
+	accept_line("pollard run");
+	ck_assert(!config.rehearse);
+	refuse("pollard run --rehearse=", EXIT_USAGE, "option '--rehearse': expected the name");
+}
+END_TEST
+
+START_TEST(workflows_say_what_their_tasks_are)
+{
+	accept_line("pollard run -f x.yaml");
+	accept_line("pollard run -f - --format yaml");
+	ck_assert_str_eq(config.format, "yaml");
+	refuse("pollard run --format xml", EXIT_USAGE, "expected yaml or json, got 'xml'");
+	refuse("pollard run --format json -- echo", EXIT_USAGE, "leave out COMMAND");
+	refuse("pollard run -f x.yml --shell", EXIT_USAGE, "leave out '--shell'");
+	refuse("pollard run -f x.json --agent a", EXIT_USAGE, "leave out '--agent'");
+	refuse("pollard run -f x.yaml -0", EXIT_USAGE, "leave out '-0'");
+	refuse("pollard run -f x.yaml --stream", EXIT_USAGE, "leave out '--stream'");
+}
+END_TEST
+
+START_TEST(budgets_are_more_than_nothing)
+{
+	accept_line("pollard run --budget-tokens 2M --budget-usd 2.50");
+	ck_assert_uint_eq(config.budget_tokens, 2000000);
+	ck_assert_double_eq(config.budget_usd, 2.5);
+	accept_line("pollard run --budget-usd 10");
+	ck_assert_double_eq(config.budget_usd, 10);
+	static const char *const bad[] = { "0", "0.00", ".5", "1.", "-1", "1e3", "$5", "1.2.3",
+		"inf", "9999999999999" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char line[80];
+		snprintf(line, sizeof(line), "pollard run --budget-usd=%s", bad[i]);
+		refuse(line, EXIT_USAGE, "expected an amount greater than 0, such as 2.50");
+	}
+	refuse("pollard run --budget-tokens 0", EXIT_USAGE, "a number greater than 0");
+}
+END_TEST
+
+START_TEST(any_other_word_is_an_agent_that_merges)
+{
+	accept_line("pollard run -m researcher");
+	ck_assert_int_eq(config.merge, MERGE_AGENT);
+	ck_assert_str_eq(config.merge_agent, "researcher");
+	accept_line("pollard run -m researcher -m concat");
+	ck_assert_int_eq(config.merge, MERGE_CONCAT);
+	ck_assert_ptr_null(config.merge_agent);
+}
+END_TEST
+
+START_TEST(what_was_given_is_known)
+{
+	accept_line("pollard run");
+	ck_assert(!config.jobs_given && !config.require_given);
+	accept_line("pollard run -j 4 --require all");
+	ck_assert(config.jobs_given && config.require_given);
+	setenv("POLLARD_JOBS", "4", 1);
+	accept_line("pollard run");
+	ck_assert(config.jobs_given && !config.require_given);
+}
+END_TEST
+
 /* Whatever the table calls LATER is refused, for every such entry, and shown nowhere. */
 START_TEST(what_is_not_built_is_refused)
 {
@@ -320,15 +436,100 @@ START_TEST(what_is_not_built_is_refused)
 		later++;
 	}
 	ck_assert_uint_gt(later, 0);
-	refuse("pollard run -n", EXIT_USAGE, "option '-n' is not in this version");
-	refuse("pollard plan", EXIT_USAGE, "command 'plan' is not in this version");
 	refuse("pollard resume", EXIT_USAGE, "command 'resume' is not in this version");
-	refuse("pollard run -f x.yaml", EXIT_USAGE, "workflows are not in this version");
-	refuse("pollard run -m researcher", EXIT_USAGE, "an agent is not in this version");
 	refuse("pollard run --progress tty", EXIT_USAGE, "tty is not in this version");
 	accept_line("pollard run -f x.jsonl");
 	buf_free(&line);
 	buf_free(&help);
+}
+END_TEST
+
+/* A directory with a pollard.yaml, in which the test works. */
+
+static char home[64];
+
+static void write_file(const char *name, const char *text)
+{
+	FILE *f = fopen(name, "w");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_ge(fputs(text, f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+static int parse_with(const char *line, const char *project, const char *user)
+{
+	struct diag diag = { .count = 0 };
+	strcpy(home, "/tmp/pollard-options-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(home));
+	ck_assert_int_eq(chdir(home), 0);
+	ck_assert_int_eq(mkdir("pollard", 0700), 0);
+	setenv("XDG_CONFIG_HOME", home, 1);
+	write_file("pollard.yaml", project);
+	write_file("pollard/config.yaml", user);
+	struct settings *settings = settings_load(&diag);
+	ck_assert_msg(settings != NULL, "%s", diag.count > 0 ? diag.lines[0] : "");
+	(void)parse("pollard");
+	options_free(&config);
+	snprintf(line_copy, sizeof(line_copy), "%s", line);
+	int argc = 0;
+	char *rest = line_copy;
+	char *word;
+	while ((word = strsep(&rest, " ")) != NULL)
+		words[argc++] = word;
+	words[argc] = NULL;
+	int status = options_parse(argc, words, settings, &config, &command, &error);
+	config.name = NULL; /* of the settings, which go */
+	settings_free(settings);
+	remove("pollard.yaml");
+	remove("pollard/config.yaml");
+	remove("pollard");
+	ck_assert_int_eq(chdir("/"), 0);
+	ck_assert_int_eq(rmdir(home), 0);
+	unsetenv("XDG_CONFIG_HOME");
+	return status;
+}
+
+START_TEST(settings_stand_below_the_environment)
+{
+	const char *project = "jobs: 2\nkeep-order: true\n";
+	const char *user = "jobs: 7\ntimeout: 10m\nkeep-order: false\ntag: false\nkeep: 5\n";
+	ck_assert_int_eq(parse_with("pollard run", project, user), 0);
+	ck_assert_uint_eq(config.jobs, 2);
+	ck_assert(!config.jobs_given);
+	ck_assert(config.keep_order && !config.tag);
+	ck_assert_int_eq(config.timeout_ms, 600000);
+	setenv("POLLARD_JOBS", "9", 1);
+	ck_assert_int_eq(parse_with("pollard run -t 3", project, user), 0);
+	ck_assert_uint_eq(config.jobs, 9);
+	ck_assert(config.jobs_given);
+	ck_assert_int_eq(config.timeout_ms, 3000);
+	ck_assert_int_eq(parse_with("pollard clean", project, user), 0);
+	ck_assert_int_eq(config.keep, 5);
+	ck_assert_int_eq(parse_with("pollard run", "rehearse: true", ""), 0);
+	ck_assert(config.rehearse);
+	ck_assert_int_eq(parse_with("pollard run", "rehearse: false", ""), 0);
+	ck_assert(!config.rehearse);
+}
+END_TEST
+
+static void refuse_setting(const char *project, const char *said)
+{
+	int status = parse_with("pollard run", project, "");
+	ck_assert_msg(status == EXIT_CONFIG && strstr(buf_str(&error), said) != NULL,
+	    "'%s': %d: %s", project, status, buf_str(&error));
+}
+
+START_TEST(bad_settings_say_where)
+{
+	refuse_setting("tag: true\njbos: 3\n",
+	    "pollard.yaml:2:1: unknown setting 'jbos', did you mean 'jobs'?");
+	refuse_setting("zzzzzzzzz: 3\n", "are settings");
+	refuse_setting("jobs: many\n",
+	    "pollard.yaml:1:7: setting 'jobs': expected a number from 0 to 100000, got 'many'");
+	refuse_setting("tag: yes\n", "setting 'tag': expected true or false, got 'yes'");
+	refuse_setting("help: true\n", "unknown setting 'help'");
+	refuse_setting("var: a=b\n", "unknown setting 'var'");
+	refuse_setting("notify: x\n", "setting 'notify' is not in this version");
 }
 END_TEST
 
@@ -501,6 +702,15 @@ Suite *options_suite(void)
 	tcase_add_test(parsing, words_of_the_other_commands);
 	tcase_add_test(parsing, contradictions_are_refused);
 	tcase_add_test(parsing, what_is_not_built_is_refused);
+	tcase_add_test(parsing, plan_takes_what_run_takes);
+	tcase_add_test(parsing, variables_of_workflows);
+	tcase_add_test(parsing, a_rehearsal_has_a_file_only_behind_an_equals_sign);
+	tcase_add_test(parsing, workflows_say_what_their_tasks_are);
+	tcase_add_test(parsing, budgets_are_more_than_nothing);
+	tcase_add_test(parsing, any_other_word_is_an_agent_that_merges);
+	tcase_add_test(parsing, what_was_given_is_known);
+	tcase_add_test(parsing, settings_stand_below_the_environment);
+	tcase_add_test(parsing, bad_settings_say_where);
 	tcase_add_test(parsing, environment_stands_below_options);
 	tcase_add_test(parsing, variables_of_tasks_are_no_options);
 	tcase_add_test(parsing, help_and_version_end_the_parsing);

@@ -39,6 +39,7 @@ static void fill(struct result *r)
 	r->max_rss_kb = 184320;
 	r->cpu_ms = 1900;
 	r->leftovers = 2;
+	r->usage = (struct usage){ true, 41200, 7300, 0.25 };
 }
 
 static char *printed(const struct result *r, const char *out_path, const char *err_path, bool full)
@@ -138,7 +139,8 @@ START_TEST(whole)
 	    "\"stdout_bytes\":4,\"stderr_path\":\"out/1.db.1.err\",\"stderr_bytes\":70000,"
 	    "\"stderr_dropped\":12,\"text\":\"the answer\","
 	    "\"result\":{\"n\":[1,0.30000000000000004]},"
-	    "\"summary\":\"sum\",\"files\":[\"db/schema.sql\",\"b\"],\"usage\":null,"
+	    "\"summary\":\"sum\",\"files\":[\"db/schema.sql\",\"b\"],"
+	    "\"usage\":{\"input_tokens\":41200,\"output_tokens\":7300,\"usd\":0.25},"
 	    "\"max_rss\":184320,"
 	    "\"cpu_seconds\":1.9,\"leftover_processes\":2,\"warning\":\"careful\"}");
 	free(text);
@@ -173,6 +175,8 @@ START_TEST(round_trip)
 	ck_assert_uint_eq(back.err.bytes, 70000);
 	ck_assert(back.has_text);
 	ck_assert_uint_eq(back.nfiles, 2);
+	ck_assert(back.usage.known);
+	ck_assert_int_eq(back.usage.input_tokens, 41200);
 	/* and nothing that was not compared was lost */
 	second = printed(&back, NULL, "p", false);
 	ck_assert_str_eq(second, first);
@@ -347,6 +351,8 @@ static const struct {
 	{ "cpu_seconds", "\"1\"" },
 	{ "leftover_processes", "5000000000" },
 	{ "warning", "1" },
+	{ "usage", "1" },
+	{ "usage", "{\"usd\":-1}" },
 };
 
 START_TEST(member_wrong)
@@ -364,6 +370,38 @@ START_TEST(member_wrong)
 	    wrongs[_i].value);
 	cJSON_Delete(object);
 	result_free(&r);
+}
+END_TEST
+
+START_TEST(usage)
+{
+	static const struct {
+		const char *text;
+		bool good;
+		struct usage usage;
+	} cases[] = {
+		{ "{\"input_tokens\":3,\"output_tokens\":5,\"usd\":0.5}", true,
+		    { true, 3, 5, 0.5 } },
+		{ "{\"usd\":2}", true, { true, 0, 0, 2 } },
+		{ "{\"output_tokens\":7.9,\"model\":\"m\"}", true, { true, 0, 7, 0 } },
+		{ "{}", true, { true, 0, 0, 0 } },
+		{ "{\"input_tokens\":-1}", false, { false, 0, 0, 0 } },
+		{ "{\"input_tokens\":\"3\"}", false, { false, 0, 0, 0 } },
+		{ "{\"input_tokens\":1e300}", false, { false, 0, 0, 0 } },
+		{ "{\"usd\":null}", false, { false, 0, 0, 0 } },
+		{ "[1]", false, { false, 0, 0, 0 } },
+		{ "null", false, { false, 0, 0, 0 } },
+	};
+	const struct usage *expected = &cases[_i].usage;
+	struct usage u = { 0 };
+	cJSON *object = parsed(cases[_i].text);
+
+	ck_assert_int_eq(usage_from_json(&u, object), cases[_i].good);
+	ck_assert_int_eq(u.known, expected->known);
+	ck_assert_int_eq(u.input_tokens, expected->input_tokens);
+	ck_assert_int_eq(u.output_tokens, expected->output_tokens);
+	ck_assert_double_eq(u.usd, expected->usd);
+	cJSON_Delete(object);
 }
 END_TEST
 
@@ -414,6 +452,7 @@ Suite *result_suite(void)
 	tcase_add_test(tc, spilled_without_place);
 	tcase_add_loop_test(tc, member_missing, 0, sizeof(members) / sizeof(members[0]));
 	tcase_add_loop_test(tc, member_wrong, 0, sizeof(wrongs) / sizeof(wrongs[0]));
+	tcase_add_loop_test(tc, usage, 0, 10);
 	tcase_add_test(tc, files_bounded);
 	tcase_add_test(tc, error_replaced);
 	suite_add_tcase(suite, tc);

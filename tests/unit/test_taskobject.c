@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/document.h"
 #include "supervisor/taskobject.h"
 #include "tests/unit/agents_fixture.h"
 
@@ -336,6 +337,184 @@ START_TEST(arguments_have_a_limit)
 }
 END_TEST
 
+/* The same of a tree: YAML, or where it begins with '{' JSON. */
+static bool read_tree(const char *text)
+{
+	enum document_form form = text[0] == '{' ? DOCUMENT_JSON : DOCUMENT_YAML;
+	struct document document;
+	struct diag diag = { 0 };
+	bool is_object;
+
+	ck_assert_int_eq(document_read(&document, "f", text, strlen(text), form, &diag), 0);
+	context.document = &document;
+	is_object = taskobject_read_tree(document.root, &context, &arena, &task, &faults);
+	document_free(&document);
+	return is_object;
+}
+
+static void tree_is_good(const char *text)
+{
+	bool is_object = read_tree(text);
+
+	ck_assert_msg(is_object && faults.count == 0, "%s: %s", text, buf_str(&faults.lines));
+}
+
+START_TEST(plain_scalars_are_text)
+{
+	const struct task_more *more;
+
+	tree_is_good(
+	    "id: 012\nrun: [0x10, true, 1.50, ~, no]\nneeds: [1, 2e3]\ncwd: 7\nstdin: 1.0\n"
+	    "reads: [1]\nwrites: [null, 2024-01-01]\nenv: {A: 1_0, B: 010, C: , D: False}\n"
+	    "timeout: 90\nidle_timeout: 1.5\nretries: 2\ntokens: 40000\npriority: 1e2\n"
+	    "output: text\n");
+	more = task.more;
+	ck_assert_str_eq(task.id, "012");
+	ck_assert_str_eq(more->argv[0], "0x10");
+	ck_assert_str_eq(more->argv[1], "true");
+	ck_assert_str_eq(more->argv[2], "1.50");
+	ck_assert_str_eq(more->argv[3], "~");
+	ck_assert_str_eq(more->argv[4], "no");
+	ck_assert_ptr_null(more->argv[5]);
+	ck_assert_str_eq(more->needs[0], "1");
+	ck_assert_str_eq(more->needs[1], "2e3");
+	ck_assert_uint_eq(more->nneeds, 2);
+	ck_assert_uint_eq(more->nwritten, 2);
+	ck_assert_str_eq(more->cwd, "7");
+	ck_assert_str_eq(more->input, "1.0");
+	ck_assert_str_eq(more->reads[0], "1");
+	ck_assert_str_eq(more->writes[0], "null");
+	ck_assert_str_eq(more->writes[1], "2024-01-01");
+	ck_assert_str_eq(more->env[0].value, "1_0");
+	ck_assert_str_eq(more->env[1].value, "010");
+	ck_assert_str_eq(more->env[2].value, "");
+	ck_assert_str_eq(more->env[3].value, "False");
+	ck_assert_int_eq(more->timeout_ms, 90000);
+	ck_assert_int_eq(more->idle_timeout_ms, 1500);
+	ck_assert_int_eq(more->retries, 2);
+	ck_assert_uint_eq(more->tokens, 40000);
+	ck_assert(more->priority == 100);
+
+	tree_is_good("agent: planner\nprompt: 42\nrefine: 1.0\n");
+	ck_assert_str_eq(task.text, "42");
+	ck_assert_str_eq(task.more->refine, "1.0");
+	tree_is_good("run: true");
+	ck_assert_int_eq(task.kind, TASK_SHELL);
+	ck_assert_str_eq(task.text, "true");
+}
+END_TEST
+
+/* One bad tree; the messages with their places. */
+static const struct bad_tree {
+	const char *text;
+	const char *lines;
+} bad_trees[] = {
+	{ "run: y\nid:  .a\n",
+	    "f:2:6: 'id': expected 1 to 64 letters, digits, '.', '_' or '-', the first neither '.' "
+	    "nor '-', got '.a'\n" },
+	{ "run: y\nid: -5\n",
+	    "f:2:5: 'id': expected 1 to 64 letters, digits, '.', '_' or '-', the first neither '.' "
+	    "nor '-', got -5\n" },
+	{ "prompt:\nagent: planner\n",
+	    "f:1:8: 'prompt': expected a text that is not empty, got nothing\n" },
+	{ "run: y\ncolour: 1\n",
+	    "f:2:1: unknown key 'colour'; keys of your own begin with 'x-'\n" },
+	{ "run: y\nneeds:\n  - a\n  - [b]\n", "f:4:5: 'needs': expected ids, got an array\n" },
+	{ "run: y\nwrites: [a, '[']\n", "f:2:13: 'writes': the '[' in '[' has no ']'\n" },
+	{ "run: [a, {}]\n", "f:1:10: 'run': expected words that are strings, got an object\n" },
+	{ "run: y\nenv:\n  A: [1]\n  B-: x\n",
+	    "f:3:6: 'env': expected a string for 'A', got an array\n"
+	    "f:4:3: 'env': 'B-' is no name of a variable: letters, digits and '_', the first no "
+	    "digit\n" },
+	{ "run: y\nretries: three\ntimeout: true\n",
+	    "f:2:10: 'retries': expected an integer from 0 to 100, got 'three'\n"
+	    "f:3:10: 'timeout': expected a duration such as 90, 10m or 2h, at most ten years, got "
+	    "true\n" },
+	{ "  id: a\n", "f:1:3: expected a 'prompt' (with an 'agent') or a 'run' (a command)\n" },
+	{ "prompt: x\nagent:  plannr\n", "f:2:9: no agent 'plannr', did you mean 'planner'?\n" },
+	{ "id: a\nprompt: x\n", "f:2:1: 'prompt' needs an 'agent' to ask\n" },
+	{ "run: a\nprompt: x\n",
+	    "f:1:1: 'prompt' and 'run' exclude each other: an agent is asked, or a command is run\n" },
+	{ "{\"run\":\"y\",\n\"id\": 7}",
+	    "f:2:7: 'id': expected 1 to 64 letters, digits, '.', '_' or '-', the first neither '.' "
+	    "nor '-', got 7\n" },
+};
+
+static void check_reported(const char *lines)
+{
+	struct buf said = BUF_INIT;
+	struct diag diag = { 0 };
+
+	fault_report(&faults, "f", 99, &diag);
+	for (size_t i = 0; i < diag.count; i++)
+		buf_addf(&said, "%s\n", diag.lines[i]);
+	ck_assert_str_eq(buf_str(&said), lines);
+	buf_free(&said);
+	diag_free(&diag);
+}
+
+START_TEST(faults_have_places)
+{
+	ck_assert(read_tree(bad_trees[_i].text));
+	check_reported(bad_trees[_i].lines);
+}
+END_TEST
+
+START_TEST(faults_without_places)
+{
+	ck_assert(read_object("{\"run\":\"y\",\"id\":7,\"colour\":1}"));
+	check_reported("f:99: 'id': expected 1 to 64 letters, digits, '.', '_' or '-', the first "
+		       "neither '.' nor '-', got 7\n"
+		       "f:99: unknown key 'colour'; keys of your own begin with 'x-'\n");
+	fault_reset(&faults);
+	ck_assert(!read_object("{\"run\" 1}"));
+	check_reported("f:99:8: expected ':' after a key\n");
+}
+END_TEST
+
+START_TEST(not_an_object)
+{
+	ck_assert(!read_tree("[a]"));
+	check_reported(
+	    "f:1:1: expected a task, with keys such as 'prompt' or 'run', got an array\n");
+	fault_reset(&faults);
+	ck_assert(!read_tree("run it"));
+	check_reported(
+	    "f:1:1: expected a task, with keys such as 'prompt' or 'run', got 'run it'\n");
+}
+END_TEST
+
+START_TEST(defaults)
+{
+	context.partial = true;
+	tree_is_good("agent: planner\ntimeout: 20m\nenv: {A: b}\nrefine: again\nreads: [src]\n"
+		     "x-any: 1\n");
+	ck_assert_str_eq(task.agent->name, "planner");
+	ck_assert_int_eq(task.more->timeout_ms, 1200000);
+	tree_is_good("retries: 0");
+
+	ck_assert(read_tree("id: a\nneeds: [b]\nprompt: x\nrun: y\nstdin: z\nagent: plannr\n"
+			    "retries: -1\nretrys: 1\n"));
+	check_reported("f:1:1: 'id' cannot be a default: each task has its own\n"
+		       "f:2:1: 'needs' cannot be a default: each task has its own\n"
+		       "f:3:1: 'prompt' cannot be a default: each task has its own\n"
+		       "f:4:1: 'run' cannot be a default: each task has its own\n"
+		       "f:5:1: 'stdin' cannot be a default: each task has its own\n"
+		       "f:7:10: 'retries': expected an integer from 0 to 100, got -1\n"
+		       "f:8:1: unknown key 'retrys', did you mean 'retries'?\n"
+		       "f:6:8: no agent 'plannr', did you mean 'planner'?\n");
+}
+END_TEST
+
+/* Names in a refinement are somebody else's to check. */
+START_TEST(refinement_as_written)
+{
+	read_good("{\"agent\":\"planner\",\"prompt\":\"x\",\"refine\":\"${{ no.such }}\"}");
+	ck_assert_str_eq(task.more->refine, "${{ no.such }}");
+	ck_assert(task.templated);
+}
+END_TEST
+
 Suite *taskobject_suite(void)
 {
 	Suite *suite = suite_create("taskobject");
@@ -350,6 +529,12 @@ Suite *taskobject_suite(void)
 	tcase_add_test(tcase, commands);
 	tcase_add_test(tcase, every_key);
 	tcase_add_test(tcase, arguments_have_a_limit);
+	tcase_add_test(tcase, plain_scalars_are_text);
+	tcase_add_loop_test(tcase, faults_have_places, 0, (int)COUNT(bad_trees));
+	tcase_add_test(tcase, faults_without_places);
+	tcase_add_test(tcase, not_an_object);
+	tcase_add_test(tcase, defaults);
+	tcase_add_test(tcase, refinement_as_written);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -1,0 +1,298 @@
+/*
+ * One step after another: whether a step is to run at all, which tasks it has, and whether what came
+ * of it lets the run go on.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shared/clock.h"
+#include "shared/text.h"
+#include "shared/xalloc.h"
+#include "supervisor/condition.h"
+#include "supervisor/coordinator.h"
+#include "supervisor/effective.h"
+#include "supervisor/events.h"
+#include "supervisor/planner.h"
+#include "supervisor/workflow.h"
+
+static const struct step_more *more_of(const struct run *run)
+{
+	return run->step->more;
+}
+
+const char *steps_debugger(const struct run *run)
+{
+	const struct step_more *more = more_of(run);
+	return more != NULL && more->debugger != NULL ? more->debugger : run->config->debugger;
+}
+
+static bool scopes_conflict(void *context, size_t a, size_t b)
+{
+	const struct run *run = context;
+	return scopes_meet(run->scopes, a, nodes_at(&run->nodes, a)->task, b,
+	    nodes_at(&run->nodes, b)->task);
+}
+
+static void make_schedule(struct run *run)
+{
+	const struct config *c = run->config;
+	struct schedule_limits limits = {
+		.jobs = effective_jobs(c, run->plan, run->step),
+		.tokens_at_once = effective_tokens_at_once(c, run->plan, run->step),
+		.context = run,
+	};
+	if (run->plan->has_needs || c->stream)
+		limits.conflict = scopes_conflict;
+	schedule_free(run->schedule);
+	run->schedule = schedule_new(&run->nodes, &limits);
+}
+
+static void reset(struct run *run)
+{
+	run->step_counts = (struct counts){ 0 };
+	run->step_spent = (struct spent){ 0 };
+	run->step_sequential_ms = 0;
+	run->step_began_ms = clock_mono_ms();
+	run->step_deadline_at = 0;
+	run->ladders = 0;
+	run->failures.count = run->failures.listed = run->failures.held = 0;
+	run->failures.nattempts = 0;
+	run->merge_done = false;
+	run->merge_stage = MERGE_COLLECT;
+	run->merge_asked = 0;
+	run->merge_refused = 0;
+	run->merge_at = 0;
+	run->emit.next = run->step->first;
+	if (run->stop.step_only)
+		run->stop = (struct stop){ .signal = run->stop.signal };
+	make_schedule(run);
+}
+
+/* Ends all tasks of the step without running them. */
+static void end_all(struct run *run, enum result_status status, enum reason reason)
+{
+	for (size_t i = 0; i < run->step->count; i++)
+		final_task(run, run->step->first + i, status, reason, NULL);
+}
+
+/* What `when` leaves out harms nothing and counts for nothing. */
+static void leave_out(struct run *run)
+{
+	struct yield *y = &run->yields[run->at];
+	y->over = y->left_out = true;
+	y->outcome = OUTCOME_ALL;
+	progress_line(&run->progress, "step %s left out: %s does not hold", safe(run->step->id),
+	    safe(more_of(run)->when_text));
+	end_all(run, RESULT_SKIPPED, REASON_WHEN);
+	record_event(&run->record, event_step_skipped(run->step, more_of(run)->when_text));
+}
+
+/* The step cannot be begun: its tasks have failed, or one that says so in their place. */
+static void fail_step(struct run *run, const char *why)
+{
+	struct plan *plan = run->plan;
+	struct step *step = &plan->steps[run->at];
+	progress_line(&run->progress, "step %s cannot begin: %s", safe(step->id), why);
+	if (step->count == 0) {
+		struct task *task = plan_add(plan);
+		*task = (struct task){ .id = step->id, .kind = TASK_INVALID };
+		task->number = (uint32_t)plan->ntasks;
+		task->text = arena_strdup(&plan->arena, why);
+		task->text_len = strlen(why);
+		task->record = "";
+		step->first = plan->ntasks - 1;
+		step->count = 1;
+		run->emit.next = step->first;
+		intake_tasks(run, run->at, step->first, 1);
+	}
+	buf_reset(&run->invalid);
+	buf_addstr(&run->invalid, why);
+	end_all(run, RESULT_FAILED, REASON_INVALID);
+}
+
+/* 1: the step is to run, 0: not; -1 and *why when that cannot be told. */
+static int wanted(struct run *run, struct buf *why)
+{
+	const struct step_more *more = more_of(run);
+	if (more == NULL || more->when == NULL)
+		return 1;
+	const struct name *name = condition_name(more->when);
+	buf_addf(why, "when: ");
+	/* without a name it is about what was known from the beginning */
+	cJSON *value = name != NULL ? values_get(run, name, why) : NULL;
+	int holds = value != NULL || name == NULL ? condition_holds(more->when, value, why) : -1;
+	cJSON_Delete(value);
+	return holds;
+}
+
+static bool fits_limits(struct run *run, const struct task *task, struct buf *why)
+{
+	uint64_t most = effective_tokens_at_once(run->config, run->plan, run->step);
+	if (load_covers_record(&run->loaded, task)) {
+		buf_addf(why, "task '%s': 'writes' covers the state directory", task->id);
+		return false;
+	}
+	uint64_t tokens = task->more != NULL ? task->more->tokens : 0;
+	if (tokens == 0 && task->agent != NULL)
+		tokens = task->agent->tokens;
+	if (most > 0 && tokens > most) {
+		buf_addf(why, "task '%s' needs more tokens than may run at once", task->id);
+		return false;
+	}
+	return true;
+}
+
+/* Makes the tasks of a foreach; false and *why when it cannot be done: then there are none. */
+static bool make_tasks(struct run *run, struct buf *why)
+{
+	const struct step_more *more = more_of(run);
+	struct plan *plan = run->plan;
+	if (more == NULL || more->foreach == NULL)
+		return true;
+	buf_addstr(why, "foreach: ");
+	cJSON *list = values_get(run, more->foreach->in, why);
+	bool good = list != NULL &&
+	    workflow_foreach(plan, run->at, list, run->config, run->loaded.agents, why);
+	cJSON_Delete(list);
+	/* the plan's table may have moved */
+	run->step = &plan->steps[run->at];
+	run->emit.next = run->step->first;
+	for (size_t i = 0; i < run->nodes.end; i++)
+		nodes_at(&run->nodes, i)->task = &plan->tasks[i];
+	if (!good)
+		return false;
+	buf_reset(why);
+	intake_tasks(run, run->at, run->step->first, run->step->count);
+	for (size_t i = 0; good && i < run->step->count; i++)
+		good = fits_limits(run, &plan->tasks[run->step->first + i], why);
+	struct diag diag = { .count = 0 };
+	if (good)
+		planner_check(run->config, plan, run->step, "foreach", &diag);
+	if (diag.count > 0) {
+		buf_reset(why);
+		buf_addstr(why, diag.lines[0]);
+		good = false;
+	}
+	diag_free(&diag);
+	return good;
+}
+
+static void warn_of_overlap(struct run *run)
+{
+	struct buf line = BUF_INIT;
+	if (planner_warning(&line, run->config, run->plan, run->step))
+		progress_line(&run->progress, "warning: %s", buf_str(&line));
+	buf_free(&line);
+}
+
+static void begin(struct run *run)
+{
+	struct buf why = BUF_INIT;
+	const struct step_more *more = more_of(run);
+	int holds = wanted(run, &why);
+	bool good = holds >= 0;
+	if (holds == 0) {
+		leave_out(run);
+		buf_free(&why);
+		return;
+	}
+	if (good)
+		good = make_tasks(run, &why);
+	if (good && run->plan->nsteps > 1)
+		progress_line(&run->progress, "step %zu of %zu: %s (%zu task%s)", run->at + 1,
+		    run->plan->nsteps,
+		    safe(run->step->title != NULL ? run->step->title : run->step->id),
+		    run->step->count, run->step->count == 1 ? "" : "s");
+	if (good)
+		warn_of_overlap(run);
+	/* what a foreach has made may have needs and scopes */
+	make_schedule(run);
+	if (good && more != NULL && more->limits.deadline_ms > 0)
+		run->step_deadline_at = run->step_began_ms + more->limits.deadline_ms;
+	run->phase = PHASE_TASKS;
+	if (good)
+		intake_schedule(run);
+	else
+		fail_step(run, buf_str(&why));
+	buf_free(&why);
+}
+
+/* After a stop, what is left is called off step by step, so that each task has its record. */
+static void call_off_step(struct run *run)
+{
+	enum reason reason = run->stop.stopping ? run->stop.reason : REASON_ESCALATED;
+	bool cancelled = reason == REASON_INTERRUPTED;
+	end_all(run, cancelled ? RESULT_CANCELLED : RESULT_SKIPPED, reason);
+}
+
+void steps_next(struct run *run)
+{
+	if (run->step != NULL && ++run->at >= run->plan->nsteps) {
+		run->at = run->plan->nsteps - 1;
+		run->phase = PHASE_OVER;
+		return;
+	}
+	run->step = &run->plan->steps[run->at];
+	run->emit.step = run->step;
+	reset(run);
+	run->phase = PHASE_BETWEEN;
+	if (run->stop.stopping || run->blocked)
+		call_off_step(run);
+	else
+		begin(run);
+}
+
+/* What a step must have reached for the next one to begin. */
+static struct require requirement(const struct run *run)
+{
+	const struct step_more *more = more_of(run);
+	if (more != NULL && more->has_require)
+		return more->require;
+	return (struct require){ .kind = REQUIRE_PARTIAL };
+}
+
+static void escalate(struct run *run, const char *why)
+{
+	run->escalated = true;
+	record_event(&run->record, event_escalated(run->step, why));
+}
+
+/* Nothing follows a step whose requirement is not met, whatever the run as a whole requires. */
+static void judge(struct run *run)
+{
+	const struct counts *c = &run->step_counts;
+	struct require require = requirement(run);
+	bool stands_alone = run->plan->nsteps == 1 && more_of(run) == NULL;
+	if (run->stop.stopping && !run->stop.step_only)
+		return;
+	if (outcome_of(c) == OUTCOME_NONE && c->failed > 0) {
+		if (!run->escalated)
+			escalate(run, "no task succeeded");
+	} else if (!stands_alone && !require_met(&require, c) && !run->escalated) {
+		struct buf why = BUF_INIT;
+		buf_addf(&why, "%llu of %llu tasks succeeded, and the step requires more",
+		    (unsigned long long)c->succeeded, (unsigned long long)c->total);
+		escalate(run, buf_str(&why));
+		buf_free(&why);
+	}
+	if (run->merge_failed || (!stands_alone && !require_met(&require, c)))
+		run->blocked = true;
+}
+
+void steps_end(struct run *run)
+{
+	struct yield *y = &run->yields[run->at];
+	y->over = true;
+	y->outcome = outcome_of(&run->step_counts);
+	judge(run);
+	record_event(&run->record,
+	    event_step_finished(run->step, &run->step_counts, clock_mono_ms() - run->step_began_ms,
+		run->step_sequential_ms, y->merged));
+	run->phase = PHASE_BETWEEN;
+	if (run->at + 1 == run->plan->nsteps)
+		return;
+	if (run->config->sync != SYNC_END)
+		record_sync(&run->record);
+	record_write_state(&run->record);
+}
