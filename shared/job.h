@@ -138,6 +138,7 @@ struct job {
 
 	const struct rehearsal *rehearsal; /* JOB_REHEARSAL */
 
+	int lease_fd; /* kept open to the end, so that the run's lease is held; see lease.h. -1: none */
 	int null_fd;	    /* /dev/null, open for reading and writing */
 	int supervisor_pid; /* whose SIGTERM (stop, with grace) and SIGQUIT (stop at once) count */
 };

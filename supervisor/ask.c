@@ -354,7 +354,7 @@ bool ask_fix(struct run *run)
 	bool usable = task.kind == TASK_ARGV || (task.agent != NULL && task.agent->command != NULL);
 	progress_line(&run->progress, "carrying out the fix of the verdict");
 	if (usable) {
-		launch_job(&run->launch, &job, run->step, &task, run->ladders, NULL, NULL);
+		launch_job(&run->launch, &job, run->step, &task, run->asking.asked, NULL, NULL);
 		started = start_aside(run, &job, TASK_OF_FIX, job.timeout_ms);
 	}
 	if (!started) {

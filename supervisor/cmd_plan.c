@@ -2,11 +2,14 @@
 #include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "shared/exits.h"
 #include "shared/xalloc.h"
 #include "supervisor/commands.h"
+#include "supervisor/crontab.h"
 #include "supervisor/load.h"
+#include "supervisor/options.h"
 #include "supervisor/plan_print.h"
 
 const char *plan_merge(const struct printed_plan *p, const struct step *step)
@@ -64,6 +67,29 @@ int plan_print(const struct config *config, const struct plan *plan, const struc
 	return EXIT_MET;
 }
 
+/* What was read decides whether the runs have a name that they share. */
+static int check_name(const struct config *config, const struct plan *plan)
+{
+	struct buf error = BUF_INIT;
+	int status = options_need_name(config, plan->name, COMMAND_PLAN, &error);
+	if (status != 0)
+		warnx("%.*s", (int)strcspn(buf_str(&error), "\n"), buf_str(&error));
+	buf_free(&error);
+	return status;
+}
+
+static int print_crontab(const struct config *config, const struct loaded *l, struct buf *out)
+{
+	struct buf why = BUF_INIT;
+	int status = EXIT_MET;
+	if (!crontab_print(out, config, &l->plan, load_name(l), &why)) {
+		warnx("%s", buf_str(&why));
+		status = EXIT_USAGE;
+	}
+	buf_free(&why);
+	return status;
+}
+
 int cmd_plan(const struct config *config)
 {
 	struct loaded l;
@@ -72,6 +98,10 @@ int cmd_plan(const struct config *config)
 	if (status == 0)
 		status = load_read(&l);
 	if (status == 0)
+		status = check_name(config, &l.plan);
+	if (status == 0 && config->cron)
+		status = print_crontab(config, &l, &text);
+	else if (status == 0)
 		status = plan_print(config, &l.plan, l.agents, &text);
 	/* tasks may hold any byte but those that were made safe */
 	if (text.len > 0)

@@ -249,6 +249,51 @@ static bool set_name(struct condition *c, struct span name, const struct templat
 	return c->name != NULL;
 }
 
+static bool is_outcome(const char *word)
+{
+	static const char *const words[] = { "all", "partial", "none", "skipped" };
+
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (strcmp(words[i], word) == 0)
+			return true;
+	return false;
+}
+
+/* What can be told before there is a value: a comparison that could never hold, or never be made. */
+static bool can_compare(const struct condition *c, struct buf *why)
+{
+	switch (c->name != NULL ? c->name->kind : NAME_TASK_RESULT) {
+	case NAME_STEP_MERGED:
+	case NAME_TASK_OUTPUT:
+		buf_addf(why,
+		    "'%s' is a text, and is not compared: a field of a result, a sum, max, min or "
+		    "count and an outcome are",
+		    safe(c->text));
+		return false;
+	case NAME_STEP_OUTCOME:
+		if (c->op == OP_NONE)
+			return true;
+		if (c->op <= OP_NOT_EQUAL && c->literal.type == TYPE_STRING &&
+		    is_outcome(c->literal.string))
+			return true;
+		buf_addf(why,
+		    "'%s' is equal to all, partial, none or skipped, or is not (== and !=)",
+		    safe(c->text));
+		return false;
+	case NAME_STEP_SUM:
+	case NAME_STEP_MAX:
+	case NAME_STEP_MIN:
+	case NAME_STEP_COUNT:
+		if (c->op == OP_NONE || c->literal.type == TYPE_NUMBER)
+			return true;
+		buf_addf(why, "'%s' is a number, and is to be compared with %s", safe(c->text),
+		    type_names[c->literal.type]);
+		return false;
+	default:
+		return true;
+	}
+}
+
 const struct condition *condition_compile(const char *text, const struct template_scope *scope,
     struct arena *arena, struct buf *why)
 {
@@ -263,11 +308,10 @@ const struct condition *condition_compile(const char *text, const struct templat
 	}
 	if (!set_name(c, name, scope, arena, why))
 		return NULL;
-	if (rest.len == 0)
-		return c;
-	if (!read_operator(&rest, &c->op, why) || !read_literal(rest, &c->literal, arena, why))
+	if (rest.len > 0 &&
+	    (!read_operator(&rest, &c->op, why) || !read_literal(rest, &c->literal, arena, why)))
 		return NULL;
-	return c;
+	return can_compare(c, why) ? c : NULL;
 }
 
 const struct name *condition_name(const struct condition *c)

@@ -16,6 +16,8 @@ enum require_kind { REQUIRE_ALL, REQUIRE_PARTIAL, REQUIRE_COUNT, REQUIRE_PERCENT
 enum sync_when { SYNC_END, SYNC_STEP, SYNC_TASK };
 enum progress_form { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_NONE };
 enum color_form { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+/* when a run of the same name goes on; DEFAULT: not said, runs go on side by side */
+enum if_running { IF_RUNNING_DEFAULT, IF_RUNNING_WAIT, IF_RUNNING_SKIP, IF_RUNNING_FAIL };
 enum input_form { INPUT_AUTO, INPUT_COMMAND, INPUT_SHELL, INPUT_AGENT };
 
 /* --var NAME=VALUE */
@@ -72,7 +74,7 @@ struct config {
 	int64_t idle_timeout_ms; /* 0: none */
 	int64_t grace_ms;
 	int64_t max_output;	/* 0: none */
-	int64_t deadline_ms;	/* 0: none */
+	int64_t deadline_ms;	/* 0: none, also where a workflow has one */
 	uint64_t budget_tokens; /* 0: none */
 	double budget_usd;	/* 0: none */
 
@@ -86,21 +88,29 @@ struct config {
 
 	/* output */
 	enum output_form output;
+	bool output_given; /* on the command line */
 	bool keep_order;
 	bool tag;
 	enum merge_form merge;
 	const char *merge_agent;
 	enum progress_form progress;
 	enum color_form color;
+	bool cron;	    /* progress, output and if_running are set already as it implies */
+	const char *notify; /* a command for sh -c; NULL: none */
 
 	/* the record */
-	const char *name;	/* NULL: none */
+	const char *name; /* NULL: none */
+	enum if_running if_running;
 	const char *state_dir;	/* NULL: the default */
 	const char *state_file; /* NULL: none */
 	bool no_record;
 	enum sync_when sync;
 	const char *backend; /* NULL: not said */
-	const char *notify;  /* NULL: none */
+
+	/* going on with a run */
+	bool resume;	   /* run --resume */
+	bool retry_failed; /* resume --retry-failed */
+	bool repair;	   /* resume --repair */
 
 	/* of other commands */
 	bool dry_run;

@@ -23,6 +23,7 @@
 #include "supervisor/outcome.h"
 #include "supervisor/progress.h"
 #include "supervisor/record.h"
+#include "supervisor/replay.h"
 #include "supervisor/schedule.h"
 #include "supervisor/scope.h"
 #include "supervisor/sink.h"
@@ -172,6 +173,7 @@ struct run {
 	struct asking asking;
 	enum merge_stage merge_stage;
 	unsigned merge_asked;	/* how often its agent was, in this step */
+	unsigned merge_numbers; /* of its attempts: above what files may be there already */
 	unsigned merge_refused; /* how often the system refused its worker, in a row */
 	int64_t merge_at;	/* not before this time; monotonic */
 	struct record_place merge_answer;
@@ -179,11 +181,16 @@ struct run {
 	bool merge_failed;
 
 	struct stop stop;
-	bool journal_told; /* that it cannot be written */
-	int trouble;	   /* an exit status of 64 or more that ends the run; 0 */
+	bool journal_told;     /* that it cannot be written */
+	int trouble;	       /* an exit status of 64 or more that ends the run; 0 */
+	bool on_ladder;	       /* a resumed run was interrupted in it */
+	struct replay *replay; /* of a resumed run: what is on record; NULL */
+	unsigned resumed;      /* how often it was */
+	uint32_t input_cut;    /* a stream that cannot be read on after this record; 0 */
+	int64_t earlier_ms;    /* by the clock, before it was resumed */
 	bool escalated;
 	bool blocked;		   /* a step's requirement was not met: nothing follows it */
-	bool cut_short;		   /* by a deadline or a budget */
+	enum reason cut_short;	   /* a deadline or a budget; REASON_NONE: not */
 	struct counts counts;	   /* of the run */
 	struct counts step_counts; /* of the step */
 	struct spent spent;	   /* of the run */
@@ -218,6 +225,8 @@ struct run {
 /* The task has a status that stands: counts it, records it, and queues it for output. `attempt` (taken) holds its result, or NULL. */
 void final_task(struct run *run, size_t task, enum result_status status, enum reason reason,
     struct attempt *attempt);
+/* For the summary. */
+void final_remember(struct run *run, size_t task, struct record_place place);
 /* Prints what became final; the journal must have been flushed. */
 void final_emit(struct run *run);
 
@@ -236,6 +245,8 @@ static inline void run_trouble(struct run *run, int status)
 
 /* Begins the next step, or ends the run after the last one. */
 void steps_next(struct run *run);
+/* Whether a step of which this came lets nothing follow it. */
+bool steps_block(const struct run *run, size_t step, const struct counts *counts);
 /* All of the step is final and merged: records what came of it. */
 void steps_end(struct run *run);
 /* The limits that hold for it. */
@@ -252,6 +263,30 @@ cJSON *values_get(const struct run *run, const struct name *name, struct buf *wh
 bool values_ready(const struct run *run, const struct task *task, struct buf *why);
 /* The pieces of a prompt; they hold until the next call. */
 void values_parts(struct run *run, const struct template *t, struct job *job);
+
+/* restore.c */
+
+/*
+ * Puts the node of a task into the state that is on record: true when it is there. False in a run
+ * that was not resumed, and for a task that is new.
+ */
+bool restore_task(struct run *run, size_t index);
+/* Whether a task is not to be scheduled: it is final, or waits for the ladder. */
+bool restore_hold(struct run *run, size_t index);
+/* What came of a step that is over. Called when all its tasks that are on record have their nodes. */
+void restore_step(struct run *run, size_t index);
+/* What the ladder of the step was, as it begins once more. */
+void restore_ladder(struct run *run);
+
+/* run.c */
+
+/* What a run needs besides its record. 0, or the exit status after saying why. */
+int run_prepare(struct run *run, worker_fn worker);
+/* The parts of a run that come before its first step. */
+void run_settle(struct run *run);
+/* Runs to the end and says what came of it; the exit status. */
+int run_go(struct run *run);
+void run_free(struct run *run);
 
 /* budget.c */
 
@@ -292,6 +327,7 @@ bool sync_advance(struct run *run);
 void failures_add(struct run *run, size_t task, bool held);
 void failures_add_attempt(struct run *run, const struct attempt *attempt,
     struct record_place place);
+void failures_add_place(struct run *run, size_t task, unsigned number, struct record_place place);
 
 /* recover.c */
 

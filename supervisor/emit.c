@@ -198,11 +198,17 @@ void emit_final(struct emit *e, size_t task, const struct result *result)
 		emit_one(e, task, result);
 		return;
 	}
+	/* what an interrupted run has printed is not printed again */
+	while (e->next < task && nodes_at(e->nodes, e->next)->shown)
+		e->next++;
 	if (task != e->next)
 		return;
 	emit_one(e, e->next++, result);
-	while (e->next < e->nodes->end && nodes_at(e->nodes, e->next)->state == NODE_FINAL)
-		emit_one(e, e->next++, NULL);
+	for (; e->next < e->nodes->end && nodes_at(e->nodes, e->next)->state == NODE_FINAL;
+	     e->next++) {
+		if (!nodes_at(e->nodes, e->next)->shown)
+			emit_one(e, e->next, NULL);
+	}
 }
 
 bool emit_blocked(const struct emit *e, size_t *task)

@@ -393,7 +393,8 @@ static void add_typed(struct buf *out, const struct buf *line)
 	buf_free(&text);
 }
 
-static void add_rerun(struct buf *out, const struct escalation *e, const struct rundir *dir,
+/* Of a list what failed can be changed first; of a workflow it is the file that is changed. */
+static void add_edited(struct buf *out, const struct escalation *e, const struct rundir *dir,
     const struct buf *command, bool state_dir)
 {
 	struct buf line = BUF_INIT;
@@ -407,18 +408,31 @@ static void add_rerun(struct buf *out, const struct escalation *e, const struct 
 	add_reading(&line, e, dir, "failed", state_dir);
 	buf_addstr(&line, " | ");
 	buf_add(&line, buf_str(command), command->len);
-	buf_addstr(out, "\n## To go on\n\nRun again what did not succeed, as it was asked:\n\n");
+	buf_addstr(out,
+	    "\nOr as a run of its own; to change the tasks first, write what `pollard failed` "
+	    "prints to a file and edit it:\n\n");
 	if (line.len <= COMMAND_MAX)
 		add_typed(out, &line);
 	else
 		buf_addstr(out,
 		    "(The command is too long to stand here: `run-started` in "
 		    "`journal.jsonl` has it.)\n");
-	buf_addstr(out,
-	    "\nTo change the tasks first, write what `pollard failed` prints to a file "
-	    "and edit it.\n");
 	buf_free(&cwd);
 	buf_free(&line);
+}
+
+static void add_rerun(struct buf *out, const struct escalation *e, const struct rundir *dir,
+    const struct buf *command, bool state_dir)
+{
+	struct buf line = BUF_INIT;
+
+	add_reading(&line, e, dir, "resume --retry-failed", state_dir);
+	buf_addstr(out,
+	    "\n## To go on\n\nWhen that is done, go on from here with what failed:\n\n");
+	add_typed(out, &line);
+	buf_free(&line);
+	if (json_get(e->run, "workflow") == NULL)
+		add_edited(out, e, dir, command, state_dir);
 }
 
 static void add_show(struct buf *out, const struct escalation *e, const struct rundir *dir,

@@ -50,6 +50,35 @@ static const char *input_text(enum input_form input)
 	return "auto";
 }
 
+static const char *merge_text(const struct config *c)
+{
+	switch (c->merge) {
+	case MERGE_NONE:
+		return "none";
+	case MERGE_CONCAT:
+		return "concat";
+	case MERGE_JSON:
+		return "json";
+	case MERGE_AGENT:
+		return c->merge_agent;
+	case MERGE_DEFAULT:
+		break;
+	}
+	return NULL;
+}
+
+static const char *output_text(enum output_form output)
+{
+	static const char *const words[] = { "text", "json", "merged", "none" };
+	return words[output];
+}
+
+static const char *sync_text(enum sync_when when)
+{
+	static const char *const words[] = { "end", "step", "task" };
+	return words[when];
+}
+
 static void add_require(cJSON *options, const struct require *require)
 {
 	char text[32];
@@ -103,10 +132,20 @@ static cJSON *options_object(const struct config *c)
 	json_add_string(o, "debugger", c->debugger);
 	json_add_bool(o, "fail_fast", c->fail_fast);
 	add_require(o, &c->require);
+	json_add_bool(o, "allow_fix", c->allow_fix);
+	json_add_bool(o, "strict_scopes", c->strict_scopes);
+	json_add_string(o, "merge", merge_text(c));
+	json_add_integer(o, "budget_tokens", (int64_t)c->budget_tokens);
+	cJSON_AddItemToObject(o, "budget_usd", cJSON_CreateNumber(c->budget_usd));
+	json_add_string(o, "output", output_text(c->output));
+	json_add_bool(o, "keep_order", c->keep_order);
+	json_add_bool(o, "tag", c->tag);
+	json_add_string(o, "sync", sync_text(c->sync));
 	return o;
 }
 
-cJSON *event_run_started(const struct config *config, const char *run, const struct plan *plan)
+cJSON *event_run_started(const struct config *config, const char *run, const struct plan *plan,
+    const char *file)
 {
 	cJSON *e = journal_event("run-started");
 	json_add_string(e, "version", POLLARD_VERSION);
@@ -136,6 +175,8 @@ cJSON *event_run_started(const struct config *config, const char *run, const str
 		cJSON_AddItemToArray(steps, o);
 	}
 	json_add_item(e, "steps", steps);
+	if (file != NULL)
+		json_add_bytes(e, "file", file, strlen(file));
 	if (plan->document != NULL)
 		json_add_bytes(e, "workflow", plan->document, plan->document_len);
 	if (config->rehearse)
@@ -232,6 +273,38 @@ cJSON *event_task_finished(const struct step *step, const struct node *node,
 		cJSON_AddItemToArray(files, cJSON_CreateString(result->files[i]));
 	json_add_item(e, "files", files);
 	return e;
+}
+
+cJSON *event_recovery_started(const struct step *step, int level)
+{
+	cJSON *e = journal_event("recovery-started");
+	json_add_string(e, "step", step->id);
+	json_add_integer(e, "level", level);
+	return e;
+}
+
+cJSON *event_resumed(const char *const *again, size_t count)
+{
+	cJSON *e = journal_event("resumed");
+	cJSON *statuses = cJSON_CreateArray();
+	for (size_t i = 0; i < count; i++)
+		cJSON_AddItemToArray(statuses, cJSON_CreateString(again[i]));
+	json_add_item(e, "again", statuses);
+	json_add_integer(e, "pid", getpid());
+	return e;
+}
+
+cJSON *event_task_removed(const char *step, const char *task)
+{
+	cJSON *e = journal_event("task-removed");
+	json_add_string(e, "step", step);
+	json_add_string(e, "task", task);
+	return e;
+}
+
+cJSON *event_input_ended(void)
+{
+	return journal_event("input-ended");
 }
 
 cJSON *event_recovery(const struct step *step, int level, const char *text)

@@ -17,7 +17,9 @@
 /* What the merging agent is called for files and in the environment; no task can have such an id. */
 #define MERGE_ID "+merge"
 
-cJSON *event_run_started(const struct config *config, const char *run, const struct plan *plan);
+/* `file`: what was read, absolute; NULL: standard input. */
+cJSON *event_run_started(const struct config *config, const char *run, const struct plan *plan,
+    const char *file);
 cJSON *event_task_added(const struct step *step, const struct task *task);
 cJSON *event_attempt_started(const struct step *step, const struct task *task, unsigned attempt,
     unsigned level);
@@ -34,6 +36,11 @@ cJSON *event_attempt_finished(const char *run, const struct step *step, const st
 
 cJSON *event_task_finished(const struct step *step, const struct node *node,
     const struct result *result);
+cJSON *event_recovery_started(const struct step *step, int level);
+/* `again`: the statuses of tasks that are to run again. */
+cJSON *event_resumed(const char *const *again, size_t count);
+cJSON *event_task_removed(const char *step, const char *task);
+cJSON *event_input_ended(void);
 cJSON *event_recovery(const struct step *step, int level, const char *text);
 cJSON *event_step_finished(const struct step *step, const struct counts *counts, int64_t wall_ms,
     int64_t sequential_ms, const char *merged);

@@ -21,6 +21,11 @@ void failures_add(struct run *run, size_t task, bool held)
 
 void failures_add_attempt(struct run *run, const struct attempt *attempt, struct record_place place)
 {
+	failures_add_place(run, attempt->task, attempt->number, place);
+}
+
+void failures_add_place(struct run *run, size_t task, unsigned number, struct record_place place)
+{
 	struct failures *f = &run->failures;
 	if (f->nattempts >= FAILED_ATTEMPTS_MAX)
 		return;
@@ -28,6 +33,5 @@ void failures_add_attempt(struct run *run, const struct attempt *attempt, struct
 		f->attempts_cap = f->attempts_cap == 0 ? 16 : f->attempts_cap * 2;
 		f->attempts = xreallocarray(f->attempts, f->attempts_cap, sizeof *f->attempts);
 	}
-	f->attempts[f->nattempts++] =
-	    (struct failed_attempt){ attempt->task, attempt->number, place };
+	f->attempts[f->nattempts++] = (struct failed_attempt){ task, number, place };
 }

@@ -29,7 +29,7 @@ static void explain(const struct run *run, const struct node *node, struct resul
 	}
 }
 
-static void remember_failure(struct run *run, size_t task, struct record_place place)
+void final_remember(struct run *run, size_t task, struct record_place place)
 {
 	if (run->nfailed >= FAILED_MAX)
 		return;
@@ -67,7 +67,7 @@ void final_task(struct run *run, size_t task, enum result_status status, enum re
 	if (node->last.offset < 0)
 		node->last = place;
 	if (status == RESULT_FAILED)
-		remember_failure(run, task, node->last);
+		final_remember(run, task, node->last);
 	progress_final(&run->progress, node, r);
 	if (attempt == NULL)
 		result_free(&made);

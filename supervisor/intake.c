@@ -99,6 +99,8 @@ void intake_tasks(struct run *run, size_t step, size_t first, size_t count)
 	const struct plan *p = run->plan;
 	for (size_t i = first; i < first + count; i++) {
 		nodes_add(&run->nodes, &p->tasks[i], step);
+		if (restore_task(run, i))
+			continue;
 		record_event(&run->record, event_task_added(&p->steps[step], &p->tasks[i]));
 		/* a failure is told of later; the nodes have to be there all the same */
 		if (i % FLUSH_EVERY == 0)
@@ -108,8 +110,11 @@ void intake_tasks(struct run *run, size_t step, size_t first, size_t count)
 
 void intake_schedule(struct run *run)
 {
-	for (size_t i = 0; i < run->step->count; i++)
-		add_to_schedule(run, run->step->first + i);
+	for (size_t i = 0; i < run->step->count; i++) {
+		size_t task = run->step->first + i;
+		if (!restore_hold(run, task))
+			add_to_schedule(run, task);
+	}
 }
 
 static bool wants_tasks(const struct run *run)
@@ -192,8 +197,10 @@ void intake_stream(struct run *run, bool ready)
 			input_feed(run->input, piece, (size_t)n, n == 0);
 		}
 	}
-	if (take_tasks(run))
+	if (take_tasks(run)) {
+		record_event(&run->record, event_input_ended());
 		intake_close(run);
+	}
 }
 
 void intake_close(struct run *run)

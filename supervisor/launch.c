@@ -248,6 +248,7 @@ void launch_job(struct launch *l, struct job *job, const struct step *step, cons
 		.journal_fd = -1,
 		.merge_dirfd = -1,
 		.null_fd = l->null_fd,
+		.lease_fd = l->record->lease_fd,
 		.supervisor_pid = getpid(),
 	};
 	/* another one each time: what an agent has seen it could write into what others are given */

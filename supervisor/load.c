@@ -225,7 +225,7 @@ static void check_steps(const struct loaded *l, struct diag *diag)
 	}
 }
 
-static int check_agents(const struct loaded *l)
+int load_check(const struct loaded *l)
 {
 	const struct plan *p = &l->plan;
 	for (size_t i = 0; i < p->ntasks; i++) {
@@ -357,7 +357,7 @@ int load_read(struct loaded *l)
 	}
 	diag_free(&diag);
 	if (status == 0)
-		status = check_agents(l);
+		status = load_check(l);
 	set_name(l);
 	return status;
 }

@@ -31,6 +31,8 @@ struct loaded {
 int load_open(struct loaded *l, const struct config *config);
 /* Reads the whole input and checks it. 0, or the exit status after saying what is wrong. */
 int load_read(struct loaded *l);
+/* Whether all its agents can be asked: 0, or the exit status after saying which cannot. */
+int load_check(const struct loaded *l);
 /* What messages call the input. */
 const char *load_name(const struct loaded *l);
 /* Whether the task may write where the record is kept. */

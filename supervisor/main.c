@@ -18,6 +18,7 @@
 #include "supervisor/diag.h"
 #include "supervisor/help.h"
 #include "supervisor/options.h"
+#include "supervisor/resume.h"
 #include "supervisor/run.h"
 #include "supervisor/settings.h"
 #include "workers/worker.h"
@@ -25,6 +26,7 @@
 typedef int (*command_fn)(const struct config *config);
 
 static int command_run(const struct config *config);
+static int command_resume(const struct config *config);
 static int command_help(const struct config *config);
 static int command_version(const struct config *config);
 static int command_options(const struct config *config);
@@ -32,6 +34,7 @@ static int command_options(const struct config *config);
 static const command_fn command_functions[COMMAND_COUNT] = {
 	[COMMAND_RUN] = command_run,
 	[COMMAND_PLAN] = cmd_plan,
+	[COMMAND_RESUME] = command_resume,
 	[COMMAND_STATUS] = cmd_status,
 	[COMMAND_SHOW] = cmd_show,
 	[COMMAND_FAILED] = cmd_failed,
@@ -44,7 +47,14 @@ static const command_fn command_functions[COMMAND_COUNT] = {
 
 static int command_run(const struct config *config)
 {
-	return config->dry_run ? cmd_plan(config) : run_main(config, worker_main);
+	if (config->dry_run)
+		return cmd_plan(config);
+	return config->resume ? resume_edited(config, worker_main) : run_main(config, worker_main);
+}
+
+static int command_resume(const struct config *config)
+{
+	return resume_main(config, worker_main);
 }
 
 /* Prints and frees the text. */

@@ -22,7 +22,7 @@
 
 static const char ask_by_default[] =
     "Bring these results together: what they have in common, where they contradict each other, and "
-    "what follows from them. Name what is missing.\n\n";
+    "what follows from them. Name what is missing.";
 
 /* Whether a template of a later step puts the merged results of this one in. */
 static bool names_merged(const struct template *t, size_t step)
@@ -168,6 +168,7 @@ static struct job merge_job(const struct run *run)
 		.out_fd = -1,
 		.err_fd = -1,
 		.null_fd = run->launch.null_fd,
+		.lease_fd = run->record.lease_fd,
 		.run_dir = run->record.dir.path,
 		.outcome = outcome_text(outcome_of(&run->step_counts)),
 		.supervisor_pid = getpid(),
@@ -231,6 +232,46 @@ static bool write_answer(struct run *run)
 	return begun;
 }
 
+/* The results as they were put together are no merged result. */
+static void forget_collected(struct run *run)
+{
+	struct yield *y = &run->yields[run->at];
+	free(y->merged);
+	y->merged = NULL;
+	if (y->merged_fd >= 0)
+		close(y->merged_fd);
+	y->merged_fd = -1;
+}
+
+/* A merge that was wanted and is not there ends the run. */
+static void fail_merge(struct run *run, const struct agent *agent, const char *why)
+{
+	struct buf reason = BUF_INIT;
+	buf_addf(&reason, "%s could not merge the results: %s", agent->name, why);
+	run->merge_done = true;
+	run->merge_failed = true;
+	forget_collected(run);
+	run->escalated = true;
+	record_event(&run->record, event_escalated(run->step, buf_str(&reason)));
+	buf_free(&reason);
+}
+
+/* Whether all that its prompt names is there. */
+static bool can_ask(struct run *run, const struct agent *agent, const struct template *prompt)
+{
+	const struct task_more more = { .prompt = prompt };
+	const struct task task = { .more = &more };
+	struct buf why = BUF_INIT;
+	bool good = values_ready(run, &task, &why);
+	if (!good) {
+		progress_line(&run->progress, "%s is not asked to merge the results: %s",
+		    safe(agent->name), safe(buf_str(&why)));
+		fail_merge(run, agent, buf_str(&why));
+	}
+	buf_free(&why);
+	return good;
+}
+
 static bool ask_agent(struct run *run)
 {
 	const struct agent *agent = merging_agent(run);
@@ -244,15 +285,20 @@ static bool ask_agent(struct run *run)
 	const struct template_part plain = { .text = ask_by_default, .len = task.text_len };
 	const struct template by_default = { &plain, 1 };
 	const struct template *prompt = more != NULL ? more->merge_prompt : NULL;
+	if (!can_ask(run, agent, prompt))
+		return false;
 	run->merge_asked++;
-	launch_job(&run->launch, &job, run->step, &task, run->merge_asked, NULL, NULL);
+	launch_job(&run->launch, &job, run->step, &task, run->merge_numbers + run->merge_asked,
+	    NULL, NULL);
 	values_parts(run, prompt != NULL ? prompt : &by_default, &job);
 	const struct yield *y = &run->yields[run->at];
 	launch_add_part(&run->launch, &job,
+	    (struct job_part){ .kind = PART_TEXT, .text = "\n\n", .len = 2, .fd = -1 });
+	launch_add_part(&run->launch, &job,
 	    (struct job_part){ .kind = PART_MERGED,
-		.text = COLLECTED_NAME,
+		.text = run->record.kept ? COLLECTED_NAME : NULL,
 		.label = "the results of the step",
-		.fd = y->merged_fd });
+		.fd = run->record.kept ? -1 : y->merged_fd });
 	progress_line(&run->progress, "asking %s to merge the results of step %s",
 	    safe(agent->name), run->step->id);
 	if (start(run, &job, job.timeout_ms))
@@ -323,14 +369,14 @@ static void collected(struct run *run, const struct attempt *attempt)
 		run->merge_stage = MERGE_ASK;
 }
 
-/* What is asked for once more if it failed; a merge that was wanted and is not there ends the run. */
+/* What is asked for once more if it failed. */
 static void answered(struct run *run, struct attempt *attempt)
 {
 	const struct agent *agent = merging_agent(run);
 	struct result *r = &attempt->result;
 	run->merge_answer = record_event(&run->record,
-	    event_merge_finished(run->record.dir.id, run->step, agent->name, r, run->merge_asked,
-		run->record.kept ? &run->record.dir : NULL));
+	    event_merge_finished(run->record.dir.id, run->step, agent->name, r,
+		run->merge_numbers + run->merge_asked, run->record.kept ? &run->record.dir : NULL));
 	const struct task task = { .agent = agent };
 	budget_spend(run, &task, &r->usage);
 	if (r->status == RESULT_SUCCEEDED) {
@@ -343,25 +389,20 @@ static void answered(struct run *run, struct attempt *attempt)
 		return;
 	}
 	const char *why = r->error != NULL ? r->error : reason_text(r->reason);
-	if (run->stop.stopping) {
+	bool cut = run->stop.step_only && r->status == RESULT_CANCELLED;
+	if (cut)
+		why = "the deadline of the step came first";
+	if (run->stop.stopping && !run->stop.step_only) {
 		run->merge_done = true;
+		forget_collected(run);
 		return;
 	}
 	progress_line(&run->progress, "%s could not merge the results: %s", safe(agent->name),
 	    safe(why));
 	if (run->merge_asked <= launch_retries(run->config, run->step, &task) &&
-	    failure_retryable(r->reason, false))
+	    failure_retryable(r->reason, false) && !cut)
 		return;
-	struct buf reason = BUF_INIT;
-	buf_addf(&reason, "%s could not merge the results: %s", agent->name, why);
-	run->merge_done = true;
-	run->merge_failed = true;
-	/* the results as they were put together are no merged result */
-	free(run->yields[run->at].merged);
-	run->yields[run->at].merged = NULL;
-	run->escalated = true;
-	record_event(&run->record, event_escalated(run->step, buf_str(&reason)));
-	buf_free(&reason);
+	fail_merge(run, agent, why);
 }
 
 void merge_over(struct run *run, struct attempt *attempt)

@@ -28,12 +28,14 @@ struct node {
 	int32_t first_edge;	  /* of the tasks that need it; see schedule.c, 0: none */
 	uint32_t step;		  /* index in the plan */
 	uint16_t attempts;	  /* started */
-	uint8_t state;		  /* enum node_state */
-	uint8_t status;		  /* enum result_status, once final */
-	uint8_t reason;		  /* enum reason of the last attempt, or why it never ran */
-	uint8_t level;		  /* recovery level of its last attempt */
-	bool laddered;		  /* the ladder has dealt with it already */
-	bool shown;		  /* printed */
+	uint16_t
+	    forgiven;	/* of these: do not count against its retries (the run was interrupted) */
+	uint8_t state;	/* enum node_state */
+	uint8_t status; /* enum result_status, once final */
+	uint8_t reason; /* enum reason of the last attempt, or why it never ran */
+	uint8_t level;	/* recovery level of its last attempt */
+	bool laddered;	/* the ladder has dealt with it already */
+	bool shown;	/* printed */
 };
 
 /*

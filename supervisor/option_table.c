@@ -20,7 +20,13 @@ const struct command_info command_table[COMMAND_COUNT] = {
 		.arguments = "[OPTIONS] [--] [COMMAND [ARG...]]",
 		.summary = "say what run would do and why; start nothing",
 	},
-	[COMMAND_RESUME] = { .name = "resume", .availability = LATER },
+	[COMMAND_RESUME] = {
+		.name = "resume",
+		.arguments = "[OPTIONS] [RUN]",
+		.summary = "go on with an interrupted run",
+		.nwords = 1,
+		.words = { offsetof(struct config, run) },
+	},
 	[COMMAND_STATUS] = {
 		.name = "status",
 		.arguments = "[OPTIONS]",
@@ -70,8 +76,11 @@ const struct command_info command_table[COMMAND_COUNT] = {
 
 #define IN(command) (1U << (command))
 #define IN_RUN (IN(COMMAND_RUN) | IN(COMMAND_PLAN))
+/* what can be said anew when a run goes on */
+#define IN_RESUMED (IN_RUN | IN(COMMAND_RESUME))
 #define IN_RECORD \
-	(IN_RUN | IN(COMMAND_STATUS) | IN(COMMAND_SHOW) | IN(COMMAND_FAILED) | IN(COMMAND_CLEAN))
+	(IN_RESUMED | IN(COMMAND_STATUS) | IN(COMMAND_SHOW) | IN(COMMAND_FAILED) | \
+	    IN(COMMAND_CLEAN))
 #define IN_ALL (~0U)
 #define TO(member) .offset = offsetof(struct config, member)
 #define GIVEN(member) .given = offsetof(struct config, member)
@@ -81,6 +90,7 @@ static const char *const format_choices[] = { "yaml", "json", NULL };
 static const char *const merge_choices[] = { "none", "concat", "json", NULL };
 static const char *const sync_choices[] = { "end", "step", "task", NULL };
 static const char *const progress_choices[] = { "auto", "tty", "plain", "none", NULL };
+static const char *const running_choices[] = { "wait", "skip", "fail", NULL };
 static const char *const color_choices[] = { "auto", "always", "never", NULL };
 
 /* Parsing writes these enums as unsigned int; the compiler has to store them so. */
@@ -122,7 +132,7 @@ const struct option_info option_table[] = {
 		  "were given" },
 
 	/* what runs beside what */
-	{ .name = "jobs", .letter = 'j', .argument = "N", .commands = IN_RUN,
+	{ .name = "jobs", .letter = 'j', .argument = "N", .commands = IN_RESUMED,
 	  .group = GROUP_PARALLEL, .environment = true, .type = OPTION_UINT32, TO(jobs),
 	  GIVEN(jobs_given), .max = JOBS_MAX, .fallback = "4",
 	  .help = "how many tasks run side by side; 0: all of them" },
@@ -149,37 +159,37 @@ const struct option_info option_table[] = {
 	  .availability = LATER },
 
 	/* limits */
-	{ .name = "timeout", .letter = 't', .argument = "D", .commands = IN_RUN,
+	{ .name = "timeout", .letter = 't', .argument = "D", .commands = IN_RESUMED,
 	  .group = GROUP_LIMITS, .environment = true, .type = OPTION_DURATION, TO(timeout_ms),
 	  .fallback = "none for commands, 30m for agents",
 	  .help = "longest time of one attempt: 90, 90s, 10m, 2h; 0: none" },
-	{ .name = "idle-timeout", .argument = "D", .commands = IN_RUN, .group = GROUP_LIMITS,
+	{ .name = "idle-timeout", .argument = "D", .commands = IN_RESUMED, .group = GROUP_LIMITS,
 	  .environment = true, .type = OPTION_DURATION, TO(idle_timeout_ms), .fallback = "none",
 	  .help = "end an attempt that has written nothing for so long; 0: never" },
-	{ .name = "grace", .argument = "D", .commands = IN_RUN, .group = GROUP_LIMITS,
+	{ .name = "grace", .argument = "D", .commands = IN_RESUMED, .group = GROUP_LIMITS,
 	  .environment = true, .type = OPTION_DURATION, TO(grace_ms), .fallback = "5s",
 	  .help = "time between SIGTERM and SIGKILL of an attempt that is ended" },
 	{ .name = "max-output", .argument = "SIZE", .commands = IN_RUN, .group = GROUP_LIMITS,
 	  .environment = true, .type = OPTION_SIZE, TO(max_output),
 	  .fallback = "no limit for commands, 64M for agents",
 	  .help = "bytes kept of each stream of an attempt, the middle is dropped; 0: no limit" },
-	{ .name = "deadline", .argument = "D", .commands = IN_RUN, .group = GROUP_LIMITS,
+	{ .name = "deadline", .argument = "D", .commands = IN_RESUMED, .group = GROUP_LIMITS,
 	  .environment = true, .type = OPTION_DURATION, TO(deadline_ms), .fallback = "none",
 	  .help = "end the run after so long: running tasks are cancelled, the rest is skipped" },
-	{ .name = "budget-tokens", .argument = "N", .commands = IN_RUN, .group = GROUP_LIMITS,
+	{ .name = "budget-tokens", .argument = "N", .commands = IN_RESUMED, .group = GROUP_LIMITS,
 	  .environment = true, .type = OPTION_COUNT, TO(budget_tokens), .min = 1,
 	  .expected = "a number greater than 0, such as 40000, 400k or 2M", .fallback = "none",
 	  .help = "start nothing more once the run has used so many tokens" },
-	{ .name = "budget-usd", .argument = "X", .commands = IN_RUN, .group = GROUP_LIMITS,
+	{ .name = "budget-usd", .argument = "X", .commands = IN_RESUMED, .group = GROUP_LIMITS,
 	  .environment = true, .type = OPTION_AMOUNT, TO(budget_usd), .fallback = "none",
 	  .help = "start nothing more once the run has cost so many US dollars" },
 
 	/* failures */
-	{ .name = "retries", .letter = 'r', .argument = "N", .commands = IN_RUN,
+	{ .name = "retries", .letter = 'r', .argument = "N", .commands = IN_RESUMED,
 	  .group = GROUP_FAILURES, .environment = true, .type = OPTION_INT, TO(retries),
 	  .max = RETRIES_MAX, .fallback = "0 for commands, 1 for agents",
 	  .help = "how often a failed task may be attempted again" },
-	{ .name = "require", .argument = "all|partial|N|N%", .commands = IN_RUN,
+	{ .name = "require", .argument = "all|partial|N|N%", .commands = IN_RESUMED,
 	  .group = GROUP_FAILURES, .environment = true, .type = OPTION_REQUIRE, TO(require),
 	  GIVEN(require_given),
 	  .fallback = "all",
@@ -187,22 +197,22 @@ const struct option_info option_table[] = {
 	{ .name = "fail-fast", .commands = IN_RUN, .group = GROUP_FAILURES, .type = OPTION_FLAG,
 	  TO(fail_fast),
 	  .help = "retry at once, ask nobody, start nothing more after a task's last failure" },
-	{ .name = "debugger", .argument = "builtin|none|AGENT", .commands = IN_RUN,
+	{ .name = "debugger", .argument = "builtin|none|AGENT", .commands = IN_RESUMED,
 	  .group = GROUP_FAILURES, .environment = true, .type = OPTION_TEXT, TO(debugger),
 	  .fallback = "builtin", .help = "who is asked why tasks failed" },
-	{ .name = "allow-fix", .commands = IN_RUN, .group = GROUP_FAILURES, .type = OPTION_FLAG,
+	{ .name = "allow-fix", .commands = IN_RESUMED, .group = GROUP_FAILURES, .type = OPTION_FLAG,
 	  TO(allow_fix), .help = "carry out the fix that a debugger proposes; else it is only shown" },
 
 	/* output */
 	{ .name = "output", .letter = 'o', .argument = "text|json|merged|none",
-	  .commands = IN_RUN, .group = GROUP_OUTPUT, .type = OPTION_CHOICE, TO(output),
-	  .choices = output_choices, .first = OUTPUT_TEXT,
+	  .commands = IN_RESUMED, .group = GROUP_OUTPUT, .type = OPTION_CHOICE, TO(output),
+	  GIVEN(output_given), .choices = output_choices, .first = OUTPUT_TEXT,
 	  .expected = "text, json, merged or none", .fallback = "text",
 	  .help = "what standard output carries" },
-	{ .name = "keep-order", .letter = 'k', .commands = IN_RUN, .group = GROUP_OUTPUT,
+	{ .name = "keep-order", .letter = 'k', .commands = IN_RESUMED, .group = GROUP_OUTPUT,
 	  .type = OPTION_FLAG, TO(keep_order),
 	  .help = "results in order of the list, not as tasks end" },
-	{ .name = "tag", .commands = IN_RUN, .group = GROUP_OUTPUT, .type = OPTION_FLAG,
+	{ .name = "tag", .commands = IN_RESUMED, .group = GROUP_OUTPUT, .type = OPTION_FLAG,
 	  TO(tag),
 	  .help = "with -o text: begin every line with the task's id" },
 	{ .name = "merge", .letter = 'm', .argument = "none|concat|json|AGENT", .commands = IN_RUN,
@@ -210,7 +220,7 @@ const struct option_info option_table[] = {
 	  .expected = "none, concat, json or the name of an agent",
 	  .fallback = "concat with -o merged, else none",
 	  .help = "how the results of a step become one" },
-	{ .name = "progress", .argument = "auto|plain|none", .commands = IN_RUN,
+	{ .name = "progress", .argument = "auto|plain|none", .commands = IN_RESUMED,
 	  .group = GROUP_OUTPUT, .environment = true, .type = OPTION_CHOICE, TO(progress),
 	  .choices = progress_choices, .later_choices = 1U << PROGRESS_TTY,
 	  .first = PROGRESS_AUTO,
@@ -221,8 +231,13 @@ const struct option_info option_table[] = {
 	  .type = OPTION_CHOICE, TO(color), .choices = color_choices, .first = COLOR_AUTO,
 	  .expected = "auto, always or never", .fallback = "auto",
 	  .help = "whether progress is coloured" },
-	{ .name = "cron", .commands = IN_RUN, .availability = LATER },
-	{ .name = "notify", .argument = "COMMAND", .commands = IN_RUN, .availability = LATER },
+	{ .name = "cron", .commands = IN_RESUMED, .group = GROUP_OUTPUT, .type = OPTION_FLAG,
+	  TO(cron),
+	  .help = "silent when the requirement is met, else one report on standard error; wants a "
+		  "name, and implies --progress none, -o none and --if-running skip" },
+	{ .name = "notify", .argument = "COMMAND", .commands = IN_RESUMED, .group = GROUP_OUTPUT,
+	  .type = OPTION_TEXT, TO(notify), .expected = "a command for sh -c",
+	  .help = "run COMMAND at the end, with the summary as JSON on its standard input" },
 	{ .name = "dry-run", .letter = 'n', .commands = IN(COMMAND_RUN), .group = GROUP_OUTPUT,
 	  .type = OPTION_FLAG, TO(dry_run),
 	  .help = "the same as 'pollard plan': say what would be done and why, start nothing" },
@@ -232,15 +247,18 @@ const struct option_info option_table[] = {
 	  .type = OPTION_TEXT, TO(name), .expected = "a name",
 	  .help = "the run's name, shown wherever the run is" },
 	{ .name = "if-running", .argument = "wait|skip|fail", .commands = IN_RUN,
-	  .availability = LATER },
+	  .group = GROUP_RECORD, .type = OPTION_CHOICE, TO(if_running),
+	  .choices = running_choices, .first = IF_RUNNING_WAIT,
+	  .expected = "wait, skip or fail", .fallback = "runs go on side by side",
+	  .help = "what to do when a run of that name is still going" },
 	{ .name = "state-dir", .argument = "DIR", .commands = IN_RECORD, .group = GROUP_RECORD,
 	  .environment = true, .type = OPTION_TEXT, TO(state_dir), .expected = "a directory",
 	  .fallback = "$XDG_STATE_HOME/pollard, or ~/.local/state/pollard",
 	  .help = "where run directories are" },
-	{ .name = "state-file", .argument = "FILE", .commands = IN_RUN, .group = GROUP_RECORD,
+	{ .name = "state-file", .argument = "FILE", .commands = IN_RESUMED, .group = GROUP_RECORD,
 	  .type = OPTION_TEXT, TO(state_file), .expected = "the name of a file",
 	  .help = "also write the Markdown state there" },
-	{ .name = "sync", .argument = "end|step|task", .commands = IN_RUN,
+	{ .name = "sync", .argument = "end|step|task", .commands = IN_RESUMED,
 	  .group = GROUP_RECORD, .environment = true, .type = OPTION_CHOICE, TO(sync),
 	  .choices = sync_choices, .first = SYNC_END, .expected = "end, step or task",
 	  .fallback = "step",
@@ -248,7 +266,16 @@ const struct option_info option_table[] = {
 	{ .name = "no-record", .commands = IN_RUN, .group = GROUP_RECORD, .type = OPTION_FLAG,
 	  TO(no_record),
 	  .help = "keep no run directory" },
-	{ .name = "resume", .commands = IN_RUN, .availability = LATER },
+	{ .name = "resume", .commands = IN(COMMAND_RUN), .group = GROUP_RECORD,
+	  .type = OPTION_FLAG, TO(resume),
+	  .help = "go on with the newest run of that input: what is the same and has a result is not "
+		  "run again" },
+	{ .name = "retry-failed", .commands = IN(COMMAND_RESUME), .group = GROUP_RECORD,
+	  .type = OPTION_FLAG, TO(retry_failed),
+	  .help = "take the tasks that failed again too" },
+	{ .name = "repair", .commands = IN(COMMAND_RESUME), .group = GROUP_RECORD,
+	  .type = OPTION_FLAG, TO(repair),
+	  .help = "set damaged records of the journal aside, then go on" },
 	{ .name = "check", .commands = IN(COMMAND_AGENTS), .availability = LATER },
 	{ .name = "keep", .argument = "N", .commands = IN(COMMAND_CLEAN), .group = GROUP_RECORD,
 	  .type = OPTION_INT64, TO(keep), .max = INT32_MAX,

@@ -8,9 +8,9 @@
 #include "shared/names.h"
 #include "shared/text.h"
 #include "shared/version.h"
+#include "supervisor/option_check.h"
 #include "supervisor/option_value.h"
 #include "supervisor/settings.h"
-#include "supervisor/workflow.h"
 
 #define IN(command) (1U << (command))
 #define NAME_MAX_SHOWN 80
@@ -22,6 +22,7 @@ struct parser {
 	int at; /* the next word */
 	enum command command;
 	const struct settings *settings; /* NULL: none */
+	bool words_only;		 /* nothing but the arguments */
 	struct config *config;
 	struct buf *error;
 };
@@ -58,16 +59,6 @@ static const char *suggest_long(const char *name, enum command command)
 	return names_suggest(name, names, count);
 }
 
-/* The second line of every error of usage: where to read on. */
-static int usage_error(const struct parser *p)
-{
-	const char *command = command_table[p->command].name;
-
-	buf_addf(p->error, "\nsee 'pollard %s%s--help'", command != NULL ? command : "",
-	    command != NULL ? " " : "");
-	return EXIT_USAGE;
-}
-
 /*
  * One option as the user wrote it ("--jobs", "-j"). `attached` is the value in the same word, or
  * NULL; without one the next word is taken. Returns 0 or the exit status.
@@ -80,7 +71,7 @@ static int take(struct parser *p, const struct option_info *o, const char *as_wr
 	if (o->availability == LATER) {
 		buf_addf(p->error, "option '%s' is not in this version (%s)", as_written,
 		    POLLARD_VERSION);
-		return usage_error(p);
+		return option_usage(p->error, p->command);
 	}
 	if (o->type == OPTION_OPTIONAL && attached == NULL) {
 		*(bool *)((char *)p->config + o->given) = true;
@@ -89,13 +80,13 @@ static int take(struct parser *p, const struct option_info *o, const char *as_wr
 	if (o->argument == NULL && attached != NULL) {
 		buf_addf(p->error, "option '%s' takes no value, got '%s'", as_written,
 		    safe(attached));
-		return usage_error(p);
+		return option_usage(p->error, p->command);
 	}
 	if (o->argument != NULL && attached == NULL) {
 		if (p->at >= p->argc) {
 			buf_addf(p->error, "option '%s' needs a value: ", as_written);
 			option_expected(p->error, o);
-			return usage_error(p);
+			return option_usage(p->error, p->command);
 		}
 		value = p->argv[p->at++];
 	}
@@ -103,7 +94,7 @@ static int take(struct parser *p, const struct option_info *o, const char *as_wr
 		buf_addf(p->error, "option '%s': expected ", as_written);
 		option_expected(p->error, o);
 		buf_addf(p->error, ", got '%s'", safe(value));
-		return usage_error(p);
+		return option_usage(p->error, p->command);
 	}
 	return 0;
 }
@@ -131,7 +122,7 @@ static int take_long(struct parser *p, const char *word)
 	if (belongs_to_run(p, find_long(word + 2, len, COMMAND_RUN))) {
 		buf_addf(p->error, "option '%s' comes after the command: pollard run %s",
 		    safe(word), safe(word));
-		return usage_error(p);
+		return option_usage(p->error, p->command);
 	}
 	if (len >= sizeof(name))
 		len = sizeof(name) - 1;
@@ -141,7 +132,7 @@ static int take_long(struct parser *p, const char *word)
 	buf_addf(p->error, "unknown option '--%s'", safe(name));
 	if (near != NULL)
 		buf_addf(p->error, ", did you mean '--%s'?", near);
-	return usage_error(p);
+	return option_usage(p->error, p->command);
 }
 
 /* "-x", "-xyz", "-xVALUE". */
@@ -157,7 +148,7 @@ static int take_letters(struct parser *p, const char *word)
 		if (o == NULL && belongs_to_run(p, find_letter(*c, COMMAND_RUN))) {
 			buf_addf(p->error, "option '%s' comes after the command: pollard run %s",
 			    as_written, safe(word));
-			return usage_error(p);
+			return option_usage(p->error, p->command);
 		}
 		if (o == NULL) {
 			/* The whole word: a letter may be a part of a character only. */
@@ -165,7 +156,7 @@ static int take_letters(struct parser *p, const char *word)
 			buf_addf(p->error, "unknown option '%s'%s%s%s",
 			    first ? safe(word) : as_written, first ? "" : " in '",
 			    first ? "" : safe(word), first ? "" : "'");
-			return usage_error(p);
+			return option_usage(p->error, p->command);
 		}
 		if (o->argument != NULL && c[1] != '\0')
 			attached = c + 1;
@@ -357,117 +348,10 @@ static int take_words(struct parser *p)
 		if (taken >= info->nwords) {
 			buf_addf(p->error, "'pollard %s' takes %s, got '%s'", info->name,
 			    how_many[info->nwords], safe(p->argv[p->at]));
-			return usage_error(p);
+			return option_usage(p->error, p->command);
 		}
 		*(const char **)((char *)p->config + info->words[taken++]) = p->argv[p->at++];
 	}
-}
-
-/* Two things that cannot both be meant: says what to type instead. */
-static int contradiction(struct parser *p, const char *message)
-{
-	buf_addstr(p->error, message);
-	return usage_error(p);
-}
-
-/* Whether the input names its tasks itself, all of them. */
-static int check_workflow(struct parser *p)
-{
-	const struct config *c = p->config;
-	enum document_form form;
-	const char *what = NULL;
-
-	if (c->format == NULL && (c->file == NULL || !workflow_named(c->file, &form)))
-		return 0;
-	if (c->command != NULL)
-		what = "COMMAND";
-	else if (c->shell)
-		what = "'--shell'";
-	else if (c->agent != NULL)
-		what = "'--agent'";
-	else if (c->nul)
-		what = "'-0'";
-	else if (c->stream)
-		what = "'--stream'";
-	if (what == NULL)
-		return 0;
-	if (c->format != NULL)
-		buf_addf(p->error,
-		    "'--format' reads a workflow, which says itself what its tasks are: "
-		    "leave out %s",
-		    what);
-	else
-		buf_addf(p->error,
-		    "'%s' is a workflow by its name, which says itself what its tasks "
-		    "are: leave out %s",
-		    safe(c->file), what);
-	return usage_error(p);
-}
-
-/* What `plan` prints is text or an object. */
-static int check_plan(struct parser *p)
-{
-	const struct config *c = p->config;
-
-	if (c->stream)
-		return contradiction(p,
-		    "'--stream' starts tasks before the list is known, so there is no plan: "
-		    "leave out one of '--stream' and '-n'");
-	if (c->output != OUTPUT_TEXT && c->output != OUTPUT_JSON)
-		return contradiction(p,
-		    "a plan is printed with '-o text' or '-o json': leave out '-o'");
-	return 0;
-}
-
-static int check_run(struct parser *p)
-{
-	struct config *c = p->config;
-	int status = 0;
-
-	if (c->shell && c->agent != NULL)
-		return contradiction(p,
-		    "'--shell' reads commands and '--agent' reads prompts: "
-		    "leave out one of them");
-	if (c->shell && c->command != NULL)
-		return contradiction(p,
-		    "'--shell' reads whole commands from the list: leave out "
-		    "'--shell' to run COMMAND for every line, or COMMAND");
-	if (c->agent != NULL && c->command != NULL)
-		return contradiction(p,
-		    "'--agent' gives every line to an agent: leave out "
-		    "COMMAND, or '--agent' to run COMMAND for every line");
-	if (c->command_stdin && c->command == NULL)
-		return contradiction(p,
-		    "'--stdin' needs a COMMAND to give the lines to: "
-		    "pollard run --stdin -- COMMAND");
-	if (c->tag && c->output != OUTPUT_TEXT)
-		return contradiction(p,
-		    "'--tag' marks the lines of '-o text': leave out one of "
-		    "'--tag' and '-o' (-o json says the task with every result)");
-	if (c->output == OUTPUT_MERGED && c->merge == MERGE_NONE)
-		return contradiction(p,
-		    "'-o merged' prints what a merge makes: leave out "
-		    "'-m none', or use '-m concat' or '-m json'");
-	if (p->command == COMMAND_PLAN)
-		c->dry_run = true;
-	if (c->dry_run)
-		status = check_plan(p);
-	if (status == 0)
-		status = check_workflow(p);
-	if (status != 0)
-		return status;
-
-	if (c->command != NULL)
-		c->input = INPUT_COMMAND;
-	else if (c->shell)
-		c->input = INPUT_SHELL;
-	else if (c->agent != NULL)
-		c->input = INPUT_AGENT;
-	if (c->sequential) {
-		c->jobs = 1;
-		c->keep_order = true;
-	}
-	return 0;
 }
 
 static void set_defaults(struct config *config, char *const argv[])
@@ -479,6 +363,7 @@ static void set_defaults(struct config *config, char *const argv[])
 		.jobs = 4,
 		.timeout_ms = NOT_GIVEN,
 		.idle_timeout_ms = NOT_GIVEN,
+		.deadline_ms = NOT_GIVEN,
 		.grace_ms = 5000,
 		.max_output = NOT_GIVEN,
 		.retries = NOT_GIVEN,
@@ -503,12 +388,12 @@ static int take_command(struct parser *p)
 		buf_addf(p->error, "unknown command '%s'", safe(word));
 		if (near != NULL)
 			buf_addf(p->error, ", did you mean '%s'?", near);
-		return usage_error(p);
+		return option_usage(p->error, p->command);
 	}
 	if (command_table[command].availability == LATER) {
 		buf_addf(p->error, "command '%s' is not in this version (%s)", word,
 		    POLLARD_VERSION);
-		return usage_error(p);
+		return option_usage(p->error, p->command);
 	}
 	p->command = command;
 	return 0;
@@ -540,9 +425,9 @@ static int parse(struct parser *p)
 	if (p->at >= p->argc)
 		return 0;
 	status = take_command(p);
-	if (status == 0)
+	if (status == 0 && !p->words_only)
 		status = take_settings(p);
-	if (status == 0)
+	if (status == 0 && !p->words_only)
 		status = take_environment(p);
 	if (status == 0)
 		status = take_words(p);
@@ -552,7 +437,7 @@ static int parse(struct parser *p)
 		turn_into_help(p);
 		return 0;
 	}
-	return takes_input(p->command) ? check_run(p) : 0;
+	return option_check(p->config, p->command, p->error);
 }
 
 int options_parse(int argc, char *const argv[], const struct settings *settings,
@@ -572,6 +457,46 @@ int options_parse(int argc, char *const argv[], const struct settings *settings,
 	set_defaults(config, argv);
 	status = parse(&p);
 	*command = p.command;
+	return status;
+}
+
+int options_parse_again(int argc, char *const argv[], struct config *config, struct buf *error)
+{
+	struct parser p = {
+		.argc = argc,
+		.argv = argv,
+		.at = 1,
+		.command = COMMAND_NONE,
+		.words_only = true,
+		.config = config,
+		.error = error,
+	};
+
+	set_defaults(config, argv);
+	return parse(&p);
+}
+
+int options_apply(int argc, char *const argv[], struct config *config, struct buf *error)
+{
+	struct parser p = {
+		.argc = argc,
+		.argv = argv,
+		.at = 1,
+		.command = COMMAND_NONE,
+		.words_only = true,
+		.config = config,
+		.error = error,
+	};
+	const bool was_sequential = config->sequential;
+	const bool was_tagged = config->tag;
+	int status;
+
+	/* said long ago, they give way to what is said now and are no contradiction to it */
+	config->sequential = false;
+	config->tag = false;
+	status = parse(&p);
+	config->sequential = was_sequential && config->jobs == 1;
+	config->tag = config->tag || (was_tagged && config->output == OUTPUT_TEXT);
 	return status;
 }
 

@@ -11,7 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <cjson/cJSON.h>
+
 #include "shared/buf.h"
+#include "supervisor/arena.h"
 #include "supervisor/config.h"
 
 struct settings;
@@ -122,6 +125,32 @@ void option_variable(struct buf *out, const struct option_info *option);
  */
 int options_parse(int argc, char *const argv[], const struct settings *settings,
     struct config *config, enum command *command, struct buf *error);
+/*
+ * The same from nothing but the arguments, neither settings nor environment, and with what was in
+ * config before lost.
+ */
+int options_parse_again(int argc, char *const argv[], struct config *config, struct buf *error);
+/*
+ * Puts the options in argv over a config that is filled already, and leaves everything else (argv
+ * too) as it is: no environment, no settings, no defaults. 0, or the exit status and in `error` why.
+ */
+int options_apply(int argc, char *const argv[], struct config *config, struct buf *error);
+/*
+ * Fills config from a run-started record: the words of its `command`, then its `options`, which win
+ * where they name something. Keys without an option are passed over. Strings are copied to the
+ * arena, which must live as long as config. What the record says of the directory (-C) is in
+ * config->directory, and nobody has changed there; --cron is forgotten with what it implies, for
+ * it is said anew or a person is there. options_free() it, whatever is returned.
+ * 0, or EXIT_IO and in `error` one line: the record does not say, or something else than options.
+ */
+int options_replay(const cJSON *options, const cJSON *command, struct config *config,
+    struct arena *arena, struct buf *error);
+/*
+ * Once the run's name is known (NULL: it has none): 0, or EXIT_USAGE and in `error` why, when
+ * --cron or --if-running need one.
+ */
+int options_need_name(const struct config *config, const char *name, enum command command,
+    struct buf *error);
 /* Whether the command has options that settings can stand for. */
 bool options_want_settings(enum command command);
 /* Lets go of what options_parse() allocated: the list of --var. */

@@ -148,7 +148,8 @@ static char *work_tree(const char *cwd)
 /* As chapter "What an agent may do" of pollard-agents has it: said, or by the tools that it is given. */
 static bool may_write(const struct agent *agent)
 {
-	const struct frontmatter_key *access = frontmatter_find(agent->keys, "access");
+	const struct frontmatter_key *access =
+	    agent->keys != NULL ? frontmatter_find(agent->keys, "access") : NULL;
 	if (access != NULL)
 		return strcmp(access->value, "read") != 0;
 	return agent->tools != NULL &&

@@ -54,6 +54,11 @@ struct run_info {
 };
 
 void run_info_read(struct run_info *info, const char *root, const char *id);
+/*
+ * Only what the first record says: id, name and started_ms; nothing about its condition. Touches no
+ * lock.
+ */
+void run_info_begin(struct run_info *info, const char *root, const char *id);
 void run_info_free(struct run_info *info);
 
 #endif

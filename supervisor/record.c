@@ -13,6 +13,7 @@
 #include "shared/io.h"
 #include "shared/text.h"
 #include "shared/xalloc.h"
+#include "supervisor/lease.h"
 
 static const char *temporary_directory(void)
 {
@@ -31,14 +32,19 @@ static int status_of(int error)
 }
 
 /* The lock that says this run is going on; the kernel lets go of it however we end. */
-static int take_lock(struct record *r)
+int record_lock(int dirfd)
 {
-	r->lock_fd = openat(r->dir.fd, LOCK_NAME, O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
-	/* a umask may take away what is needed to look at it again */
-	if (r->lock_fd < 0 || fchmod(r->lock_fd, 0600) < 0)
+	int fd = openat(dirfd, LOCK_NAME, O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
 		return -1;
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	return fcntl(r->lock_fd, F_SETLK, &lock);
+	/* a umask may take away what is needed to look at it again */
+	if (fchmod(fd, 0600) == 0 && fcntl(fd, F_SETLK, &lock) == 0)
+		return fd;
+	int error = errno;
+	close(fd);
+	errno = error;
+	return -1;
 }
 
 static int open_directory(struct record *r)
@@ -59,8 +65,14 @@ static int open_directory(struct record *r)
 	}
 	free(root);
 	r->kept = true;
-	if (take_lock(r) < 0) {
+	r->lock_fd = record_lock(r->dir.fd);
+	if (r->lock_fd < 0) {
 		warn("cannot lock '%s/%s'", safe(r->dir.path), LOCK_NAME);
+		return EXIT_NOSTATE;
+	}
+	r->lease_fd = lease_take(r->dir.fd);
+	if (r->lease_fd < 0) {
+		warn("cannot lock '%s/%s'", safe(r->dir.path), LEASE_NAME);
 		return EXIT_NOSTATE;
 	}
 	return 0;
@@ -74,7 +86,7 @@ static void no_directory(struct record *r)
 
 int record_open(struct record *r, const struct config *config)
 {
-	*r = (struct record){ .config = config, .lock_fd = -1 };
+	*r = (struct record){ .config = config, .lock_fd = -1, .lease_fd = -1 };
 	if (config->no_record) {
 		no_directory(r);
 		rundir_new_id(r->dir.id);
@@ -97,6 +109,18 @@ int record_open(struct record *r, const struct config *config)
 	return 0;
 }
 
+void record_reopen(struct record *r, const struct config *config, struct rundir *dir, int lock_fd,
+    int lease_fd, struct journal *journal)
+{
+	*r = (struct record){ .config = config,
+		.dir = *dir,
+		.kept = true,
+		.lock_fd = lock_fd,
+		.lease_fd = lease_fd,
+		.journal = journal,
+		.state = state_new() };
+}
+
 void record_close(struct record *r)
 {
 	journal_free(r->journal);
@@ -105,10 +129,12 @@ void record_close(struct record *r)
 		rundir_close(&r->dir);
 	else
 		free(r->dir.path);
+	if (r->lease_fd >= 0)
+		close(r->lease_fd);
 	/* last: from here on the run counts as not going on */
 	if (r->lock_fd >= 0)
 		close(r->lock_fd);
-	*r = (struct record){ .lock_fd = -1 };
+	*r = (struct record){ .lock_fd = -1, .lease_fd = -1 };
 }
 
 struct record_place record_event(struct record *r, cJSON *event)

@@ -22,8 +22,9 @@
 struct record {
 	const struct config *config;
 	struct rundir dir;
-	bool kept;   /* there is a run directory */
-	int lock_fd; /* held with fcntl(2) until the end; nothing else opens that file */
+	bool kept;    /* there is a run directory */
+	int lock_fd;  /* held with fcntl(2) until the end; nothing else opens that file */
+	int lease_fd; /* held with flock(2), by the workers too: see lease.h */
 	struct journal *journal;
 	struct state *state;
 	int error; /* errno of the journal's failure; 0 */
@@ -31,6 +32,14 @@ struct record {
 
 /* 0, or the exit status after saying why on standard error. */
 int record_open(struct record *r, const struct config *config);
+/*
+ * The same for a run that goes on: takes over the directory (also when it fails), its lock and its
+ * lease, and the journal that was opened again.
+ */
+void record_reopen(struct record *r, const struct config *config, struct rundir *dir, int lock_fd,
+    int lease_fd, struct journal *journal);
+/* Takes the lock of a run directory: -1 with errno (EAGAIN, EACCES: somebody has it). */
+int record_lock(int dirfd);
 void record_close(struct record *r);
 
 /* Adds the event (made by journal_event(), deleted here) and returns where it will be. */

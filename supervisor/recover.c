@@ -23,7 +23,7 @@ static struct failure failure_of(const struct run *run, size_t task, unsigned re
 	return (struct failure){
 		.task = task,
 		.id = node->task->id,
-		.attempts = node->attempts,
+		.attempts = (unsigned)node->attempts - node->forgiven,
 		.retries = retries,
 		.reason = node->reason,
 		.retryable = failure_retryable(node->reason, false),
@@ -33,13 +33,15 @@ static struct failure failure_of(const struct run *run, size_t task, unsigned re
 bool recover_has_retries(const struct run *run, size_t task)
 {
 	const struct node *node = nodes_at(&run->nodes, task);
-	return node->attempts <= retries_of(run, task) && node->reason != REASON_INVALID;
+	return node->attempts - node->forgiven <= (int)retries_of(run, task) &&
+	    node->reason != REASON_INVALID;
 }
 
 bool recover_may_retry(const struct run *run, size_t task)
 {
 	const struct node *node = nodes_at(&run->nodes, task);
-	return node->attempts <= retries_of(run, task) && failure_retryable(node->reason, false);
+	return node->attempts - node->forgiven <= (int)retries_of(run, task) &&
+	    failure_retryable(node->reason, false);
 }
 
 int64_t recover_pause(const struct run *run, size_t task, bool prompts_too)
@@ -101,6 +103,11 @@ void recover_begin(struct run *run)
 	free(failures);
 	run->ladders++;
 	run->phase = PHASE_LADDER;
+	/* a ladder that a resumed run goes on with was entered before */
+	if (!run->on_ladder)
+		record_event(&run->record,
+		    event_recovery_started(run->step, (int)run->ladder.level));
+	run->on_ladder = false;
 }
 
 static void finish_held(struct run *run)

@@ -238,11 +238,11 @@ static void record_tasks(struct run *run)
 		intake_tasks(run, i, p->steps[i].first, p->steps[i].count);
 }
 
-static void start_run(struct run *run)
+void run_settle(struct run *run)
 {
 	const struct config *c = run->config;
 	const struct plan *p = run->plan;
-	int64_t deadline = c->deadline_ms > 0 ? c->deadline_ms : p->limits.deadline_ms;
+	int64_t deadline = c->deadline_ms != NOT_GIVEN ? c->deadline_ms : p->limits.deadline_ms;
 	run->scopes = scopes_new();
 	run->yields = xcalloc(p->nsteps, sizeof *run->yields);
 	for (size_t i = 0; i < p->nsteps; i++)
@@ -254,14 +254,23 @@ static void start_run(struct run *run)
 		.err = run->err };
 	run->began_ms = clock_mono_ms();
 	run->deadline_at = deadline > 0 ? run->began_ms + deadline : 0;
-	record_event(&run->record, event_run_started(c, run->record.dir.id, p));
+	progress_run(&run->progress, run->record.dir.id, c->stream ? UINT64_MAX : p->ntasks,
+	    effective_jobs(c, p, &p->steps[0]));
+	if (c->rehearse)
+		progress_line(&run->progress, "a rehearsal: nothing is started in earnest");
+}
+
+static void start_run(struct run *run)
+{
+	const struct loaded *l = &run->loaded;
+	char *file = l->file != NULL ? realpath(l->file, NULL) : NULL;
+	run_settle(run);
+	record_event(&run->record,
+	    event_run_started(run->config, run->record.dir.id, run->plan, file));
+	free(file);
 	record_tasks(run);
 	write_journal(run);
 	record_write_state(&run->record);
-	if (c->rehearse)
-		progress_line(&run->progress, "a rehearsal: nothing is started in earnest");
-	progress_run(&run->progress, run->record.dir.id, c->stream ? UINT64_MAX : p->ntasks,
-	    effective_jobs(c, p, &p->steps[0]));
 	steps_next(run);
 }
 
@@ -330,7 +339,7 @@ static int finish_run(struct run *run)
 {
 	force_journal(run);
 	const struct totals totals = { .counts = run->counts,
-		.wall_ms = clock_mono_ms() - run->began_ms,
+		.wall_ms = run->earlier_ms + clock_mono_ms() - run->began_ms,
 		.sequential_ms = run->sequential_ms,
 		.spent = run->usage,
 		.escalation = write_escalation(run) };
@@ -353,7 +362,7 @@ static int finish_run(struct run *run)
 	return summary_status(run);
 }
 
-static void free_run(struct run *run)
+void run_free(struct run *run)
 {
 	intake_free(run);
 	emit_free(&run->emit);
@@ -385,11 +394,8 @@ static void free_run(struct run *run)
 }
 
 /* Everything that a run needs from the system. 0, or the exit status after saying why. */
-static int prepare_run(struct run *run, worker_fn worker)
+int run_prepare(struct run *run, worker_fn worker)
 {
-	int status = record_open(&run->record, run->config);
-	if (status != 0)
-		return status;
 	if (launch_init(&run->launch, run->config, &run->record, &run->loaded) < 0) {
 		warn("cannot open '/dev/null'");
 		return EXIT_SYSTEM;
@@ -400,6 +406,12 @@ static int prepare_run(struct run *run, worker_fn worker)
 	run->loop = loop_new(worker, run->out, run->err);
 	progress_init(&run->progress, run->config, run->err);
 	return 0;
+}
+
+int run_go(struct run *run)
+{
+	run_loop(run);
+	return finish_run(run);
 }
 
 static int nothing_to_do(const struct config *c)
@@ -439,12 +451,13 @@ static int run_all(struct run *run, worker_fn worker)
 		return status;
 	if (!c->stream && run->plan->ntasks == 0 && run->plan->document == NULL)
 		return nothing_to_do(c);
-	status = prepare_run(run, worker);
+	status = record_open(&run->record, run->config);
+	if (status == 0)
+		status = run_prepare(run, worker);
 	if (status != 0)
 		return status;
 	start_run(run);
-	run_loop(run);
-	return finish_run(run);
+	return run_go(run);
 }
 
 int run_main(const struct config *config, worker_fn worker)
@@ -453,13 +466,13 @@ int run_main(const struct config *config, worker_fn worker)
 		.worker = worker,
 		.loaded.fd = -1,
 		.input_fd = -1,
-		.record.lock_fd = -1,
+		.record = { .lock_fd = -1, .lease_fd = -1 },
 		.launch.null_fd = -1 };
 	/* asked for its status before there is one, or in its last moment, a run does not die of it */
 	signal(SIGUSR1, SIG_IGN);
 	int status = run_all(&run, worker);
 	int signal = run.stop.signal;
-	free_run(&run);
+	run_free(&run);
 	if (signal != 0)
 		end_by_signal(signal);
 	return status;

@@ -133,7 +133,7 @@ static void read_last(struct run_info *info, int dirfd)
 	close(fd);
 }
 
-void run_info_read(struct run_info *info, const char *root, const char *id)
+static void clear(struct run_info *info, const char *id)
 {
 	*info = (struct run_info){
 		.condition = RUN_UNREADABLE,
@@ -141,6 +141,11 @@ void run_info_read(struct run_info *info, const char *root, const char *id)
 		.started_ms = -1,
 		.ended_ms = -1,
 	};
+}
+
+void run_info_read(struct run_info *info, const char *root, const char *id)
+{
+	clear(info, id);
 	int dirfd = open_directory(root, id);
 
 	if (dirfd == -1)
@@ -153,6 +158,17 @@ void run_info_read(struct run_info *info, const char *root, const char *id)
 	} else if (info->locked) {
 		info->condition = RUN_RUNNING;
 	}
+	close(dirfd);
+}
+
+void run_info_begin(struct run_info *info, const char *root, const char *id)
+{
+	clear(info, id);
+	int dirfd = open_directory(root, id);
+
+	if (dirfd == -1)
+		return;
+	(void)read_first(info, dirfd);
 	close(dirfd);
 }
 

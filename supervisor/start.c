@@ -32,7 +32,7 @@ static bool may_start(struct run *run, size_t index)
 {
 	const struct task *task = nodes_at(&run->nodes, index)->task;
 	if (!budget_allows(run, task)) {
-		run->cut_short = true;
+		run->cut_short = REASON_BUDGET;
 		schedule_over(run->schedule, index, false);
 		final_task(run, index, RESULT_SKIPPED, REASON_BUDGET, NULL);
 		return false;
@@ -113,7 +113,8 @@ static int fork_one(struct run *run, const struct start *start)
 	const struct verdict_retry *advice =
 	    run->phase == PHASE_LADDER ? ladder_advice(&run->ladder, start->task) : NULL;
 	struct result last;
-	bool again = node->attempts > 1;
+	/* the result of an attempt that was interrupted is not known */
+	bool again = node->attempts > 1 && node->last.offset >= 0;
 	if (again)
 		load_result(&run->record, node, &last);
 	struct job job;

@@ -269,6 +269,22 @@ static void task_added(struct state_step *step, const cJSON *record, const char 
 	set_whole(&line->agent, json_get_string(record, "agent"));
 }
 
+/* It is not in the list any more. */
+static void task_removed(struct state_step *step, const char *id)
+{
+	uint32_t hash = hash_text(id);
+	struct state_line *line = line_find(&step->listed, id, hash);
+	struct line_table *table = line != NULL ? &step->listed : &step->failures;
+	if (line == NULL)
+		line = line_find(&step->failures, id, hash);
+	if (line != NULL && line->phase == LINE_FINISHED && step->counts.finished[line->status] > 0)
+		step->counts.finished[line->status]--;
+	if (step->counts.total > 0)
+		step->counts.total--;
+	if (line != NULL)
+		line_remove(table, line);
+}
+
 static void attempt_started(struct state *s, struct state_step *step, const cJSON *record,
     const char *id)
 {
@@ -476,6 +492,8 @@ static void task_event(struct state *s, const char *event, const char *step_id, 
 		attempt_finished(step_get(s, step_id), record, id);
 	else if (strcmp(event, "task-finished") == 0)
 		task_finished(s, step_get(s, step_id), record, id);
+	else if (strcmp(event, "task-removed") == 0)
+		task_removed(step_get(s, step_id), id);
 }
 
 static void step_event(struct state *s, const char *event, const char *step_id, const cJSON *record)

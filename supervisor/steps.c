@@ -48,14 +48,27 @@ static void make_schedule(struct run *run)
 	run->schedule = schedule_new(&run->nodes, &limits);
 }
 
-static void reset(struct run *run)
+/* Of a run that was resumed some tasks are final already. */
+static void count_final(struct run *run)
 {
 	run->step_counts = (struct counts){ 0 };
+	for (size_t i = 0; i < run->step->count; i++) {
+		const struct node *node = nodes_at(&run->nodes, run->step->first + i);
+		if (node->state == NODE_FINAL && node->reason != REASON_WHEN)
+			counts_add(&run->step_counts, (enum result_status)node->status);
+	}
+}
+
+static void reset(struct run *run)
+{
+	count_final(run);
 	run->step_spent = (struct spent){ 0 };
 	run->step_sequential_ms = 0;
 	run->step_began_ms = clock_mono_ms();
 	run->step_deadline_at = 0;
 	run->ladders = 0;
+	run->merge_numbers = 0;
+	restore_ladder(run);
 	run->failures.count = run->failures.listed = run->failures.held = 0;
 	run->failures.nattempts = 0;
 	run->merge_done = false;
@@ -72,8 +85,12 @@ static void reset(struct run *run)
 /* Ends all tasks of the step without running them. */
 static void end_all(struct run *run, enum result_status status, enum reason reason)
 {
-	for (size_t i = 0; i < run->step->count; i++)
-		final_task(run, run->step->first + i, status, reason, NULL);
+	for (size_t i = 0; i < run->step->count; i++) {
+		size_t task = run->step->first + i;
+		/* in a run that was resumed some are */
+		if (nodes_at(&run->nodes, task)->state != NODE_FINAL)
+			final_task(run, task, status, reason, NULL);
+	}
 }
 
 /* What `when` leaves out harms nothing and counts for nothing. */
@@ -126,18 +143,43 @@ static int wanted(struct run *run, struct buf *why)
 	return holds;
 }
 
+/* Ids may hold dots: what STEP.TASK is here may be another task's there, and its files are called so. */
+static bool shares_files(const struct run *run, const struct task *task)
+{
+	struct buf name = BUF_INIT;
+	bool found = false;
+	buf_addf(&name, "%s.%s", run->step->id, task->id);
+	for (size_t i = 0; i < run->plan->nsteps && !found; i++) {
+		const struct step *other = &run->plan->steps[i];
+		size_t len = strlen(other->id);
+		found = other != run->step && strncmp(buf_str(&name), other->id, len) == 0 &&
+		    buf_str(&name)[len] == '.' &&
+		    idset_find(&other->ids, buf_str(&name) + len + 1, NULL) != 0;
+	}
+	buf_free(&name);
+	return found;
+}
+
 static bool fits_limits(struct run *run, const struct task *task, struct buf *why)
 {
+	if (shares_files(run, task)) {
+		buf_addf(why,
+		    "foreach: task '%s' has the files of a task of another step: a dot more or "
+		    "less makes the same name",
+		    task->id);
+		return false;
+	}
 	uint64_t most = effective_tokens_at_once(run->config, run->plan, run->step);
 	if (load_covers_record(&run->loaded, task)) {
-		buf_addf(why, "task '%s': 'writes' covers the state directory", task->id);
+		buf_addf(why, "foreach: task '%s': 'writes' covers the state directory", task->id);
 		return false;
 	}
 	uint64_t tokens = task->more != NULL ? task->more->tokens : 0;
 	if (tokens == 0 && task->agent != NULL)
 		tokens = task->agent->tokens;
 	if (most > 0 && tokens > most) {
-		buf_addf(why, "task '%s' needs more tokens than may run at once", task->id);
+		buf_addf(why, "foreach: task '%s' needs %llu tokens, and %llu may run at once",
+		    task->id, (unsigned long long)tokens, (unsigned long long)most);
 		return false;
 	}
 	return true;
@@ -148,7 +190,8 @@ static bool make_tasks(struct run *run, struct buf *why)
 {
 	const struct step_more *more = more_of(run);
 	struct plan *plan = run->plan;
-	if (more == NULL || more->foreach == NULL)
+	/* those that a resumed run had made are there */
+	if (more == NULL || more->foreach == NULL || run->step->count > 0)
 		return true;
 	buf_addstr(why, "foreach: ");
 	cJSON *list = values_get(run, more->foreach->in, why);
@@ -170,8 +213,9 @@ static bool make_tasks(struct run *run, struct buf *why)
 	if (good)
 		planner_check(run->config, plan, run->step, "foreach", &diag);
 	if (diag.count > 0) {
+		/* the line is that of the step, which is not where the list is wrong */
 		buf_reset(why);
-		buf_addstr(why, diag.lines[0]);
+		buf_addf(why, "foreach%s", strstr(diag.lines[0], ": "));
 		good = false;
 	}
 	diag_free(&diag);
@@ -228,11 +272,14 @@ static void call_off_step(struct run *run)
 
 void steps_next(struct run *run)
 {
-	if (run->step != NULL && ++run->at >= run->plan->nsteps) {
-		run->at = run->plan->nsteps - 1;
+	size_t next = run->step != NULL ? run->at + 1 : 0;
+	while (next < run->plan->nsteps && run->yields[next].over)
+		next++;
+	if (next >= run->plan->nsteps) {
 		run->phase = PHASE_OVER;
 		return;
 	}
+	run->at = next;
 	run->step = &run->plan->steps[run->at];
 	run->emit.step = run->step;
 	reset(run);
@@ -244,12 +291,20 @@ void steps_next(struct run *run)
 }
 
 /* What a step must have reached for the next one to begin. */
-static struct require requirement(const struct run *run)
+static struct require requirement(const struct step *step)
 {
-	const struct step_more *more = more_of(run);
+	const struct step_more *more = step->more;
 	if (more != NULL && more->has_require)
 		return more->require;
 	return (struct require){ .kind = REQUIRE_PARTIAL };
+}
+
+bool steps_block(const struct run *run, size_t step, const struct counts *counts)
+{
+	const struct step *s = &run->plan->steps[step];
+	struct require require = requirement(s);
+	bool stands_alone = run->plan->nsteps == 1 && s->more == NULL;
+	return !stands_alone && !run->yields[step].left_out && !require_met(&require, counts);
 }
 
 static void escalate(struct run *run, const char *why)
@@ -262,21 +317,20 @@ static void escalate(struct run *run, const char *why)
 static void judge(struct run *run)
 {
 	const struct counts *c = &run->step_counts;
-	struct require require = requirement(run);
-	bool stands_alone = run->plan->nsteps == 1 && more_of(run) == NULL;
+	bool blocks = steps_block(run, run->at, c);
 	if (run->stop.stopping && !run->stop.step_only)
 		return;
 	if (outcome_of(c) == OUTCOME_NONE && c->failed > 0) {
 		if (!run->escalated)
 			escalate(run, "no task succeeded");
-	} else if (!stands_alone && !require_met(&require, c) && !run->escalated) {
+	} else if (blocks && !run->escalated) {
 		struct buf why = BUF_INIT;
 		buf_addf(&why, "%llu of %llu tasks succeeded, and the step requires more",
 		    (unsigned long long)c->succeeded, (unsigned long long)c->total);
 		escalate(run, buf_str(&why));
 		buf_free(&why);
 	}
-	if (run->merge_failed || (!stands_alone && !require_met(&require, c)))
+	if (run->merge_failed || blocks)
 		run->blocked = true;
 }
 

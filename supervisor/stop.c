@@ -117,12 +117,12 @@ static void check_step(struct run *run)
 	if (run->step_deadline_at > 0 && clock_mono_ms() >= run->step_deadline_at) {
 		progress_line(&run->progress, "the deadline of step %s has come",
 		    safe(run->step->id));
-		run->cut_short = true;
+		run->cut_short = REASON_DEADLINE;
 		stop_run(run, REASON_DEADLINE, false);
 		run->stop.step_only = true;
 	} else if (budget_is_spent(run)) {
 		progress_line(&run->progress, "the budget is used up: nothing more starts");
-		run->cut_short = true;
+		run->cut_short = REASON_DEADLINE;
 		stop_run(run, REASON_BUDGET, true);
 	}
 }
@@ -136,7 +136,7 @@ void stop_check(struct run *run)
 	if (run->deadline_at > 0 && !run->stop.stopping && clock_mono_ms() >= run->deadline_at &&
 	    run->phase != PHASE_OVER) {
 		progress_line(&run->progress, "the deadline has come");
-		run->cut_short = true;
+		run->cut_short = REASON_BUDGET;
 		stop_run(run, REASON_DEADLINE, false);
 	}
 	check_step(run);

@@ -49,8 +49,10 @@ static void print_verdict(struct run *run)
 		buf_addf(&line, ", interrupted by %s", signal_word(run->stop.signal));
 	else if (run->stop.stopping && run->stop.reason == REASON_DEADLINE)
 		buf_addstr(&line, ", stopped by the deadline");
-	else if (run->cut_short)
-		buf_addstr(&line, ", stopped by the budget");
+	else if (run->cut_short == REASON_BUDGET)
+		buf_addstr(&line, ", cut short by a budget");
+	else if (run->cut_short != REASON_NONE)
+		buf_addstr(&line, ", cut short by a step's deadline");
 	if (run->config->rehearse)
 		buf_addstr(&line, " (rehearsal)");
 	buf_addch(&line, '\n');
@@ -115,6 +117,17 @@ static void print_cause(struct run *run)
 		sink_addf(run->err, "  cause: %s\n", safe(run->asking.cause));
 }
 
+/* A stream that was cut cannot be read on. */
+static void print_cut(struct run *run)
+{
+	if (run->input_cut == UINT32_MAX)
+		sink_addf(run->err, "  the list was cut before its first record\n");
+	else if (run->input_cut > 0)
+		sink_addf(run->err,
+		    "  the list was cut after record %u: what followed was not run\n",
+		    run->input_cut);
+}
+
 static void print_commands(struct run *run, const char *escalation)
 {
 	if (!run->record.kept)
@@ -131,6 +144,8 @@ static void print_commands(struct run *run, const char *escalation)
 		    escalation);
 	sink_addf(run->err, "  the whole run:  pollard show %s\n", id);
 	sink_addf(run->err, "  what to repeat: pollard failed %s\n", id);
+	sink_addf(run->err, "  to go on:       pollard resume %s%s\n",
+	    run->counts.failed > 0 ? "--retry-failed " : "", id);
 }
 
 static void print_success(struct run *run, int64_t wall_ms)
@@ -155,10 +170,14 @@ int summary_status(const struct run *run)
 	struct require require = effective_require(run->config, run->plan);
 	if (run->trouble != 0)
 		return run->trouble;
-	int status = (int)outcome_exit(&require, &run->counts, run->cut_short, run->escalated);
+	int status = (int)outcome_exit(&require, &run->counts, run->cut_short != REASON_NONE,
+	    run->escalated);
 	/* a run that a step's requirement stopped did not do what it was there for */
 	if (status == EXIT_MET && run->blocked)
-		return run->cut_short ? EXIT_STOPPED : EXIT_ESCALATED;
+		return run->cut_short != REASON_NONE ? EXIT_STOPPED : EXIT_ESCALATED;
+	/* what was not read of a stream was not done */
+	if (status == EXIT_MET && run->input_cut > 0)
+		return EXIT_PARTIAL;
 	return status;
 }
 
@@ -175,7 +194,7 @@ void summary_print(struct run *run, const struct totals *totals)
 	const struct counts *c = &run->counts;
 	int status = summary_status(run);
 	if (outcome_of(c) == OUTCOME_ALL && run->stop.signal == 0 && status < EXIT_USAGE &&
-	    !run->blocked) {
+	    !run->blocked && run->input_cut == 0) {
 		if (status == EXIT_MET)
 			print_success(run, totals->wall_ms);
 		else
@@ -190,5 +209,6 @@ void summary_print(struct run *run, const struct totals *totals)
 		print_failure(run, i);
 	print_others(run);
 	print_cause(run);
+	print_cut(run);
 	print_commands(run, totals->escalation);
 }

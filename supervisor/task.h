@@ -143,6 +143,8 @@ struct plan {
 
 /* Appends a task and returns it; the pointer holds until the next one is added. */
 struct task *plan_add(struct plan *p);
+/* Whether that step has that task. */
+bool plan_has(const struct plan *p, const char *step, const char *task);
 void plan_free(struct plan *p);
 
 #endif

@@ -218,6 +218,11 @@ static bool read_total(struct reading *r, const struct step *step, size_t total,
 	return false;
 }
 
+static bool merges_nothing(const struct step *step)
+{
+	return step->more != NULL && step->more->has_merge && step->more->merge == MERGE_NONE;
+}
+
 /* What stands behind the id of a step. */
 static bool read_member(struct reading *r, size_t index, struct span rest)
 {
@@ -228,7 +233,11 @@ static bool read_member(struct reading *r, size_t index, struct span rest)
 	r->name.step = index;
 	if (is(rest, "merged") || is(rest, "outcome")) {
 		r->name.kind = is(rest, "merged") ? NAME_STEP_MERGED : NAME_STEP_OUTCOME;
-		return true;
+		if (r->name.kind == NAME_STEP_OUTCOME || !merges_nothing(step))
+			return true;
+		buf_addf(r->why, "'%s': step '%s' has 'merge: none'", shown(r->whole),
+		    safe(step->id));
+		return false;
 	}
 	if (take(&rest, "result"))
 		return read_result(r, step, rest);

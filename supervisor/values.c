@@ -158,11 +158,11 @@ static void add_text(struct assembly *a, const char *text, size_t len)
 	a->parts[a->count++] = (struct job_part){ .kind = PART_TEXT, .len = len, .fd = -1 };
 }
 
-/* A text of ours about something that is missing. */
-static void add_missing(struct assembly *a, const char *what, const char *why)
+/* A text of ours about something that is missing: of the step or task of that id. */
+static void add_missing(struct assembly *a, const char *kind, const char *id, const char *why)
 {
 	struct buf text = BUF_INIT;
-	buf_addf(&text, "(no result of %s: %s)", what, why);
+	buf_addf(&text, "(no result of %s '%s': %s)", kind, id, why);
 	add_text(a, text.data, text.len);
 	buf_free(&text);
 }
@@ -183,11 +183,11 @@ static void add_merged(const struct run *run, struct assembly *a, size_t step)
 	const char *id = run->plan->steps[step].id;
 	struct buf label = BUF_INIT;
 	if (y->left_out) {
-		add_missing(a, "a step", "it was left out");
+		add_missing(a, "step", id, "it was left out");
 		return;
 	}
 	if (y->merged == NULL && y->merged_fd < 0) {
-		add_missing(a, "a step", "nothing was merged");
+		add_missing(a, "step", id, "nothing was merged");
 		return;
 	}
 	buf_addf(&label, "the merged results of step '%s'", id);
@@ -203,14 +203,14 @@ static void add_output(const struct run *run, struct assembly *a, const struct n
 	size_t index;
 	struct buf why = BUF_INIT;
 	if (!find_task(run, name, &index, &why)) {
-		add_missing(a, "a task", buf_str(&why));
+		add_missing(a, "task", name->task, buf_str(&why));
 		buf_free(&why);
 		return;
 	}
 	buf_free(&why);
 	const struct node *node = nodes_at(&run->nodes, index);
 	if (!has_succeeded(node)) {
-		add_missing(a, node->task->id, reason_text(node->reason));
+		add_missing(a, "task", node->task->id, reason_text(node->reason));
 		return;
 	}
 	struct buf label = BUF_INIT;
@@ -257,15 +257,17 @@ static void settle(struct assembly *a)
 			continue;
 		}
 		a->parts[i].label = at;
-		a->parts[i].text = at + strlen(at) + 1;
+		/* without a run directory there is a file, but no name */
+		if (a->parts[i].fd < 0)
+			a->parts[i].text = at + strlen(at) + 1;
 	}
 }
 
 void values_parts(struct run *run, const struct template *t, struct job *job)
 {
 	struct launch *l = &run->launch;
-	/* one more for what happened in the attempt before */
-	l->parts = xreallocarray(l->parts, t->count + 1, sizeof *l->parts);
+	/* two more for what whoever asks adds: what happened in the attempt before, or what to merge */
+	l->parts = xreallocarray(l->parts, t->count + 2, sizeof *l->parts);
 	struct assembly a = { .parts = l->parts, .texts = &l->texts };
 	a.begins = xcalloc(t->count + 1, sizeof *a.begins);
 	buf_reset(&l->texts);

@@ -110,15 +110,65 @@ static void check_names(struct naming *n, cJSON *value)
 	cJSON_ArrayForEach(item, value) check_names(n, item);
 }
 
+static bool holds_item(struct naming *n, const cJSON *text)
+{
+	n->at = text;
+	n->has_item = n->bad = false;
+	template_names(text->valuestring, check_name, n);
+	return n->has_item;
+}
+
+static bool is_shell(const char *word)
+{
+	static const char *const shells[] = { "sh", "ash", "bash", "dash", "ksh", "mksh", "zsh" };
+	const char *slash = strrchr(word, '/');
+
+	for (size_t i = 0; i < COUNT(shells); i++)
+		if (strcmp(slash != NULL ? slash + 1 : word, shells[i]) == 0)
+			return true;
+	return false;
+}
+
+/* -c, -ec, -lc */
+static bool is_script_option(const char *word)
+{
+	return word[0] == '-' && word[1] != '-' && word[1] != '\0' && word[strlen(word) - 1] == 'c';
+}
+
+/* The word of [sh, -c, SCRIPT, ...] that the shell reads as a script; NULL when there is none. */
+static const cJSON *shell_script(const cJSON *run)
+{
+	bool shell = false, option = false;
+	const cJSON *word;
+
+	cJSON_ArrayForEach(word, run)
+	{
+		if (!cJSON_IsString(word))
+			return NULL;
+		if (option)
+			return word;
+		option = shell && is_script_option(word->valuestring);
+		shell = shell || is_shell(word->valuestring);
+	}
+	return NULL;
+}
+
 /* A text of the shell's that came from an agent would be a command of the agent's. */
 static bool check_shell(struct naming *n, cJSON *value)
 {
-	if (strcmp(n->key, "run") != 0 || !cJSON_IsString(value))
+	const cJSON *script;
+
+	if (strcmp(n->key, "run") != 0)
 		return true;
-	n->at = value;
-	n->has_item = n->bad = false;
-	template_names(value->valuestring, check_name, n);
-	if (!n->has_item)
+	if (!cJSON_IsString(value)) {
+		script = shell_script(value);
+		if (script != NULL && holds_item(n, script))
+			workflow_fault(n->w, script,
+			    "'run': what an item holds would become part of a shell command: give "
+			    "it as a word behind that, which is \"$0\", or in 'env' or 'stdin'");
+		return true;
+	}
+	if (!holds_item(n, value))
 		return true;
 	workflow_fault(n->w, value,
 	    "'run': what an item holds would become part of a shell command: write 'run' as an "

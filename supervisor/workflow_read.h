@@ -136,8 +136,11 @@ void workflow_read_steps(struct workflow *w);
 
 /* workflow_step_keys.c */
 
-/* Keys that are no tasks: when, require, merge and the like. */
+/* Keys that are no tasks: when, require and the like. */
 void workflow_read_step_keys(struct workflow *w, const cJSON *node, size_t index,
+    struct step_more *more);
+/* `merge`, whose prompt may name the tasks of its step: they must have been read. */
+void workflow_read_merge(struct workflow *w, const cJSON *node, size_t index,
     struct step_more *more);
 
 /* workflow_items.c */

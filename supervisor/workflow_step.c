@@ -335,6 +335,7 @@ static void read_step(struct workflow *w, cJSON *node, size_t index)
 	workflow_read_step_keys(w, node, index, more);
 	if (good)
 		read_work(w, node, index, more);
+	workflow_read_merge(w, node, index, more);
 }
 
 void workflow_read_steps(struct workflow *w)

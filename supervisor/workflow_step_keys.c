@@ -110,7 +110,8 @@ static void read_merge_agent(struct workflow *w, const cJSON *merge, size_t inde
 	buf_free(&why);
 }
 
-static void read_merge(struct workflow *w, const cJSON *node, size_t index, struct step_more *more)
+void workflow_read_merge(struct workflow *w, const cJSON *node, size_t index,
+    struct step_more *more)
 {
 	static const struct {
 		const char *name;
@@ -149,5 +150,4 @@ void workflow_read_step_keys(struct workflow *w, const cJSON *node, size_t index
 	read_jobs(w, node, more);
 	read_retries(w, node, more);
 	read_debugger(w, node, more);
-	read_merge(w, node, index, more);
 }

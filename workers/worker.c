@@ -50,6 +50,7 @@ static void close_others(const struct job *job, int report_fd)
 	const int always[] = {
 		report_fd,
 		job->null_fd,
+		job->lease_fd,
 		job->out_dirfd,
 		job->out_fd,
 		job->err_fd,

@@ -8,6 +8,7 @@ runs
 run
 STATE\.md
 journal\.jsonl
+lease
 lock
 merged
 out

@@ -275,7 +275,7 @@ def test_state_rename_fails(t):
     p = t.run(*inject(t, "rename,renameat,renameat2:error=EACCES:when=2+"), *RUN, "--", "echo", input="a\n", status=None)
     t.equal(p.out, "a\n")
     t.contains(p.err, "STATE.md': Permission denied")
-    t.equal(sorted(os.listdir(t.run_dir())), ["STATE.md", "journal.jsonl", "lock", "merged", "out"])
+    t.equal(sorted(os.listdir(t.run_dir())), ["STATE.md", "journal.jsonl", "lease", "lock", "merged", "out"])
     t.contains(t.state_md(), "🔄 Running")
     t.contains(t.run("pollard", "show").out, "✅ Complete")
 

@@ -212,16 +212,17 @@ START_TEST(the_whole_text)
 	    "\n## What was tried\n"
 	    "\n- Recovery (level 2): b retried once: failed again\n"
 	    "\n## What succeeded\n\na\n"
-	    "\n## To go on\n\nRun again what did not succeed, as it was asked:\n\n"
+	    "\n## To go on\n\nWhen that is done, go on from here with what failed:\n\n"
+	    "```sh\npollard resume --retry-failed %s\n```\n"
+	    "\nOr as a run of its own; to change the tasks first, write what `pollard failed` "
+	    "prints to a file and edit it:\n\n"
 	    "```sh\ncd \"/srv/my repo\"\n"
 	    "pollard failed %s | pollard run -k --retries 1\n```\n"
-	    "\nTo change the tasks first, write what `pollard failed` prints to a file and edit "
-	    "it.\n"
 	    "\nSee all attempts of a task and what they wrote:\n\n"
 	    "```sh\npollard show %s b\n```\n"
 	    "\nEverything is recorded in the run directory:\n\n"
 	    "```\n%s\n```\n",
-	    dir.id, dir.id, dir.id, dir.path);
+	    dir.id, dir.id, dir.id, dir.id, dir.path);
 	/* sh's own quotes: the records above are written with ' for " */
 	for (char *at = expected; (at = strstr(at, "\"x y\"")) != NULL;)
 		at[0] = at[4] = '\'';

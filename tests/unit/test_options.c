@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "shared/exits.h"
+#include "shared/json.h"
+#include "supervisor/arena.h"
 #include "supervisor/config.h"
 #include "supervisor/help.h"
 #include "supervisor/options.h"
@@ -89,7 +91,7 @@ START_TEST(defaults_are_those_of_the_specification)
 	ck_assert_int_eq(config.idle_timeout_ms, NOT_GIVEN);
 	ck_assert_int_eq(config.grace_ms, 5000);
 	ck_assert_int_eq(config.max_output, NOT_GIVEN);
-	ck_assert_int_eq(config.deadline_ms, 0);
+	ck_assert_int_eq(config.deadline_ms, NOT_GIVEN);
 	ck_assert_int_eq(config.retries, NOT_GIVEN);
 	ck_assert_str_eq(config.debugger, "builtin");
 	ck_assert_int_eq(config.require.kind, REQUIRE_ALL);
@@ -436,7 +438,7 @@ START_TEST(what_is_not_built_is_refused)
 		later++;
 	}
 	ck_assert_uint_gt(later, 0);
-	refuse("pollard resume", EXIT_USAGE, "command 'resume' is not in this version");
+	refuse("pollard report", EXIT_USAGE, "command 'report' is not in this version");
 	refuse("pollard run --progress tty", EXIT_USAGE, "tty is not in this version");
 	accept_line("pollard run -f x.jsonl");
 	buf_free(&line);
@@ -529,7 +531,190 @@ START_TEST(bad_settings_say_where)
 	refuse_setting("tag: yes\n", "setting 'tag': expected true or false, got 'yes'");
 	refuse_setting("help: true\n", "unknown setting 'help'");
 	refuse_setting("var: a=b\n", "unknown setting 'var'");
-	refuse_setting("notify: x\n", "setting 'notify' is not in this version");
+	refuse_setting("color: never\n", "setting 'color' is not in this version");
+}
+END_TEST
+
+START_TEST(cron_is_silent_unless_told_otherwise)
+{
+	accept_line("pollard run --cron --name n --progress plain");
+	ck_assert_int_eq(config.progress, PROGRESS_NONE);
+	ck_assert_int_eq(config.output, OUTPUT_NONE);
+	ck_assert_int_eq(config.if_running, IF_RUNNING_SKIP);
+	accept_line("pollard run --cron --name n -o text --tag --if-running wait");
+	ck_assert_int_eq(config.output, OUTPUT_TEXT);
+	ck_assert_int_eq(config.if_running, IF_RUNNING_WAIT);
+	accept_line("pollard run --cron -f flow.yaml --notify mail");
+	ck_assert_str_eq(config.notify, "mail");
+	accept_line("pollard run --cron -f research");
+	accept_line("pollard run --name n");
+	ck_assert_int_eq(config.if_running, IF_RUNNING_DEFAULT);
+	accept_line("pollard plan --cron --name n -f list -o merged");
+	ck_assert_int_eq(config.output, OUTPUT_MERGED);
+	refuse("pollard run --if-running never --name n", EXIT_USAGE, "wait, skip or fail");
+}
+END_TEST
+
+START_TEST(runs_that_are_told_apart_by_name_have_one)
+{
+	struct buf why = BUF_INIT;
+
+	refuse("pollard run --cron", EXIT_USAGE, "'--cron' needs a name");
+	refuse("pollard run --cron -f list.txt", EXIT_USAGE, "add '--name NAME'");
+	refuse("pollard run --if-running fail -f -", EXIT_USAGE, "'--if-running' needs a name");
+	refuse("pollard run --if-running fail --format yaml", EXIT_USAGE, "needs a name");
+	refuse("pollard plan --cron --name n", EXIT_USAGE, "with '-f FILE'");
+	accept_line("pollard run --cron -f research");
+	ck_assert_int_eq(options_need_name(&config, NULL, COMMAND_RUN, &why), EXIT_USAGE);
+	ck_assert_ptr_nonnull(strstr(buf_str(&why), "'--cron' needs a name"));
+	ck_assert_int_eq(options_need_name(&config, "research", COMMAND_RUN, &why), 0);
+	buf_free(&why);
+}
+END_TEST
+
+START_TEST(going_on_has_its_own_options)
+{
+	accept_line("pollard resume 2026 --retry-failed --repair -j 2 --cron");
+	ck_assert_int_eq(command, COMMAND_RESUME);
+	ck_assert_str_eq(config.run, "2026");
+	ck_assert(config.retry_failed && config.repair);
+	ck_assert_int_eq(config.output, OUTPUT_NONE);
+	accept_line("pollard run --resume -f list");
+	ck_assert(config.resume);
+	refuse("pollard run --retry-failed", EXIT_USAGE, "unknown option");
+	refuse("pollard resume -f list", EXIT_USAGE, "unknown option '-f'");
+	refuse("pollard resume a b", EXIT_USAGE, "one argument at most");
+	refuse("pollard run --resume --no-record", EXIT_USAGE, "'--no-record'");
+	refuse("pollard run --resume --stream", EXIT_USAGE, "'--stream'");
+}
+END_TEST
+
+static int apply(const char *line)
+{
+	static char copy[512];
+	static char *applied[WORDS_MAX];
+	int argc = 0;
+	char *rest = copy;
+	char *word;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	while ((word = strsep(&rest, " ")) != NULL)
+		applied[argc++] = word;
+	applied[argc] = NULL;
+	buf_reset(&error);
+	return options_apply(argc, applied, &config, &error);
+}
+
+START_TEST(what_is_said_now_wins_over_what_was_said)
+{
+	setenv("POLLARD_RETRIES", "7", 1);
+	accept_line("pollard run --sequential --tag -t 5m --retries 2 -- echo");
+	ck_assert_int_eq(apply("pollard resume -j 3 -t 1m 2026"), 0);
+	ck_assert_uint_eq(config.jobs, 3);
+	ck_assert(!config.sequential);
+	ck_assert(config.tag);
+	ck_assert_int_eq(config.timeout_ms, 60000);
+	ck_assert_int_eq(config.retries, 2);
+	ck_assert_str_eq(config.command[0], "echo");
+	ck_assert_str_eq(config.run, "2026");
+	ck_assert_ptr_eq(config.argv, words);
+	/* the mark of long ago is no contradiction to what is wanted now */
+	ck_assert_int_eq(apply("pollard resume -o json"), 0);
+	ck_assert(!config.tag);
+	ck_assert_int_eq(apply("pollard resume -o json --tag"), EXIT_USAGE);
+	accept_line("pollard run --sequential");
+	ck_assert_int_eq(apply("pollard resume"), 0);
+	ck_assert(config.sequential);
+	ck_assert_uint_eq(config.jobs, 1);
+}
+END_TEST
+
+/* Replays what a record holds; `options` and `argv` are JSON. The result is in config. */
+static int replay(const char *argv, const char *options, struct arena *arena)
+{
+	struct json_error why;
+	cJSON *list = json_parse(argv, strlen(argv), &why);
+	cJSON *object = json_parse(options, strlen(options), &why);
+
+	ck_assert_ptr_nonnull(list);
+	ck_assert_ptr_nonnull(object);
+	buf_reset(&error);
+	options_free(&config);
+	int status = options_replay(object, list, &config, arena, &error);
+	cJSON_Delete(list);
+	cJSON_Delete(object);
+	return status;
+}
+
+START_TEST(the_record_gives_the_options_back)
+{
+	struct arena arena = { .kind = ARENA_SMALL };
+
+	setenv("POLLARD_RETRIES", "9", 1);
+	ck_assert_int_eq(
+	    replay("[\"pollard\",\"run\",\"-j\",\"2\",\"--name\",\"n\",\"--var\",\"a=b\"]",
+		"{\"input\":\"command\",\"command\":[\"echo\",\"{}\"],\"nul\":true,"
+		"\"jobs\":8,\"timeout\":1.5,\"budget_usd\":0,\"budget_tokens\":0,"
+		"\"require\":\"80%\",\"merge\":\"smith\",\"output\":\"json\",\"tag\":false,"
+		"\"fail_fast\":true,\"rehearse\":true,\"rehearsal\":\"f\",\"sync\":\"task\","
+		"\"max_output\":4096,\"agent\":null,\"from_later\":[1]}",
+		&arena),
+	    0);
+	ck_assert_int_eq(config.input, INPUT_COMMAND);
+	ck_assert_str_eq(config.command[1], "{}");
+	ck_assert_ptr_null(config.command[2]);
+	ck_assert(config.nul && config.fail_fast && config.rehearse && !config.tag);
+	ck_assert_uint_eq(config.jobs, 8);
+	ck_assert(config.jobs_given);
+	ck_assert_int_eq(config.timeout_ms, 1500);
+	ck_assert_int_eq(config.max_output, 4096);
+	ck_assert_int_eq(config.require.kind, REQUIRE_PERCENT);
+	ck_assert(!config.require_given);
+	ck_assert_int_eq(config.merge, MERGE_AGENT);
+	ck_assert_str_eq(config.merge_agent, "smith");
+	ck_assert_int_eq(config.output, OUTPUT_JSON);
+	ck_assert_int_eq(config.sync, SYNC_TASK);
+	ck_assert_str_eq(config.rehearsal, "f");
+	ck_assert_str_eq(config.name, "n");
+	ck_assert_int_eq(config.retries, NOT_GIVEN);
+	ck_assert_uint_eq(config.nvars, 1);
+	arena_free(&arena);
+}
+END_TEST
+
+START_TEST(who_goes_on_with_what_cron_began_sees_it)
+{
+	struct arena arena = { .kind = ARENA_SMALL };
+
+	ck_assert_int_eq(replay("[\"pollard\",\"run\",\"--cron\",\"--name\",\"n\"]",
+			     "{\"output\":\"none\"}", &arena),
+	    0);
+	ck_assert(!config.cron);
+	ck_assert_int_eq(config.output, OUTPUT_TEXT);
+	ck_assert_int_eq(config.progress, PROGRESS_AUTO);
+	ck_assert_int_eq(apply("pollard resume --cron"), 0);
+	ck_assert_int_eq(config.output, OUTPUT_NONE);
+	arena_free(&arena);
+}
+END_TEST
+
+START_TEST(a_record_that_holds_something_else_is_refused)
+{
+	struct arena arena = { .kind = ARENA_SMALL };
+	static const char *const bad[] = { "{\"jobs\":\"many\"}", "{\"jobs\":-1}",
+		"{\"require\":\"most\"}", "{\"command\":[]}", "{\"command\":[1]}",
+		"{\"input\":\"x\"}", "{\"nul\":1}", "{\"timeout\":[]}", "{\"tag\":\"yes\"}" };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		ck_assert_msg(replay("[\"pollard\",\"run\"]", bad[i], &arena) == EXIT_IO, "%s",
+		    bad[i]);
+		ck_assert_uint_gt(error.len, 0);
+	}
+	ck_assert_int_eq(replay("[]", "{}", &arena), EXIT_IO);
+	ck_assert_int_eq(replay("[\"pollard\",2]", "{}", &arena), EXIT_IO);
+	ck_assert_int_eq(replay("[\"pollard\",\"run\",\"--new\"]", "{}", &arena), EXIT_IO);
+	ck_assert_ptr_nonnull(strstr(buf_str(&error), "unknown option '--new'"));
+	arena_free(&arena);
 }
 END_TEST
 
@@ -711,6 +896,13 @@ Suite *options_suite(void)
 	tcase_add_test(parsing, what_was_given_is_known);
 	tcase_add_test(parsing, settings_stand_below_the_environment);
 	tcase_add_test(parsing, bad_settings_say_where);
+	tcase_add_test(parsing, cron_is_silent_unless_told_otherwise);
+	tcase_add_test(parsing, runs_that_are_told_apart_by_name_have_one);
+	tcase_add_test(parsing, going_on_has_its_own_options);
+	tcase_add_test(parsing, what_is_said_now_wins_over_what_was_said);
+	tcase_add_test(parsing, the_record_gives_the_options_back);
+	tcase_add_test(parsing, who_goes_on_with_what_cron_began_sees_it);
+	tcase_add_test(parsing, a_record_that_holds_something_else_is_refused);
 	tcase_add_test(parsing, environment_stands_below_options);
 	tcase_add_test(parsing, variables_of_tasks_are_no_options);
 	tcase_add_test(parsing, help_and_version_end_the_parsing);

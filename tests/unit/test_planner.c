@@ -58,6 +58,7 @@ static void write_to(size_t task, const char *const *patterns)
 {
 	more[task].writes = patterns;
 	more[task].nwrites = 1;
+	more[task].says_writes = true;
 }
 
 static void plan_it(void)
@@ -301,7 +302,7 @@ START_TEST(agents_in_one_work_tree)
 {
 	static const char *const file[] = { "x" };
 	static const char *const of_b[] = { "a" };
-	static const struct agent agent = { .name = "writer" };
+	static const struct agent agent = { .name = "writer", .tools = "Read, Write" };
 	char home[] = "/tmp/pollard-planner-XXXXXX";
 	struct buf text = BUF_INIT;
 	ck_assert_ptr_nonnull(mkdtemp(home));

@@ -61,7 +61,7 @@ START_TEST(agent_echoes)
 	ck_assert(r.has_text);
 	ck_assert_str_eq(buf_str(&r.text),
 	    "(rehearsal) reviewer was asked:\n\n# Review\n\nthe change\n");
-	ck_assert_str_eq(r.summary, "(rehearsal) reviewer was asked:");
+	ck_assert_str_eq(r.summary, "(rehearsal) Review");
 	ck_assert_int_eq(r.exit_status, 0);
 	ck_assert_ptr_null(r.structured);
 	ck_assert_ptr_null(r.error);

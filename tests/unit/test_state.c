@@ -191,7 +191,7 @@ START_TEST(the_form_of_the_specification)
 	       "### Step 2: Planning (Sequential)\n"
 	       "- **Status**: ⏭ Not started\n"
 	       "- **Tasks**:\n"
-	       "  4. planner (4) → ⏭ Skipped: step 1 failed\n");
+	       "  1. planner (4) → ⏭ Skipped: step 1 failed\n");
 }
 END_TEST
 
