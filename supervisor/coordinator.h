@@ -185,10 +185,13 @@ struct run {
 	int trouble;	       /* an exit status of 64 or more that ends the run; 0 */
 	bool on_ladder;	       /* a resumed run was interrupted in it */
 	struct replay *replay; /* of a resumed run: what is on record; NULL */
-	unsigned resumed;      /* how often it was */
-	uint32_t input_cut;    /* a stream that cannot be read on after this record; 0 */
-	int64_t earlier_ms;    /* by the clock, before it was resumed */
+	int name_lock;	       /* --if-running; -1: none */
+	struct buf held;    /* --cron: said before the report, and printed behind its first line */
+	unsigned resumed;   /* how often it was */
+	uint32_t input_cut; /* a stream that cannot be read on after this record; 0 */
+	int64_t earlier_ms; /* by the clock, before it was resumed */
 	bool escalated;
+	char *escalated_why;	   /* the newest reason; NULL */
 	bool blocked;		   /* a step's requirement was not met: nothing follows it */
 	enum reason cut_short;	   /* a deadline or a budget; REASON_NONE: not */
 	struct counts counts;	   /* of the run */
@@ -245,6 +248,8 @@ static inline void run_trouble(struct run *run, int status)
 
 /* Begins the next step, or ends the run after the last one. */
 void steps_next(struct run *run);
+/* Says on record that a person must decide. */
+void steps_escalate(struct run *run, const char *why);
 /* Whether a step of which this came lets nothing follow it. */
 bool steps_block(const struct run *run, size_t step, const struct counts *counts);
 /* All of the step is final and merged: records what came of it. */
@@ -263,6 +268,15 @@ cJSON *values_get(const struct run *run, const struct name *name, struct buf *wh
 bool values_ready(const struct run *run, const struct task *task, struct buf *why);
 /* The pieces of a prompt; they hold until the next call. */
 void values_parts(struct run *run, const struct template *t, struct job *job);
+
+/* naming.c */
+
+/* No exit status: a run of that name goes on, and this one is not wanted then. */
+#define NAMING_SKIPPED (-1)
+/* Takes the lock on the run's name as --if-running has it: 0, NAMING_SKIPPED, or the exit status after saying why not. */
+int naming_take(struct run *run);
+/* Says in the lock which run has it. */
+void naming_tell(const struct run *run);
 
 /* restore.c */
 
@@ -299,6 +313,9 @@ void budget_release(struct run *run, const struct task *task);
 bool budget_allows(const struct run *run, const struct task *task);
 /* Nothing is left for the run. */
 bool budget_is_spent(const struct run *run);
+
+/* summary.c: a line for people, at once; with --cron behind the first line of the report. */
+void summary_say(struct run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* start.c */
 
@@ -359,6 +376,8 @@ void ask_free(struct run *run);
 
 /* How the results of a step become one. */
 enum merge_form merge_form_of(const struct run *run, size_t step);
+/* Whether answers of this step are read again: for a merge, or for prompts. */
+bool merge_wants_answers(const struct run *run);
 /* Starts the merge worker when there is something to merge. */
 bool merge_begin(struct run *run);
 /* It has ended. */

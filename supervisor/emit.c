@@ -106,7 +106,7 @@ static void emit_text(struct emit *e, const struct node *node, const struct resu
 }
 
 /* Without a run directory there is no path to name: the stream itself goes into the line, up to a limit. */
-static void inline_stream(struct stream *stream, int fd)
+void emit_inline(struct stream *stream, int fd)
 {
 	if (!stream->spilled || fd < 0)
 		return;
@@ -157,8 +157,8 @@ static void emit_json(struct emit *e, size_t index, struct result *r, const stru
 {
 	const struct node *node = nodes_at(e->nodes, index);
 	if (lent != NULL) {
-		inline_stream(&r->out, lent->out_fd);
-		inline_stream(&r->err, lent->err_fd);
+		emit_inline(&r->out, lent->out_fd);
+		emit_inline(&r->err, lent->err_fd);
 	}
 	cJSON *object = cJSON_CreateObject();
 	add_result(object, e->record->dir.id, e->step, node->task, r, node->attempts, node->level,

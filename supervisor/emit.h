@@ -55,6 +55,12 @@ void emit_keep(struct emit *e, size_t task, int out_fd, int err_fd);
  */
 void emit_final(struct emit *e, size_t task, const struct result *result);
 
+/*
+ * Reads what an attempt wrote to an unnamed file into the result itself, up to 4 MiB: for a record
+ * that has to hold all of it.
+ */
+void emit_inline(struct stream *stream, int fd);
+
 /* -k: the task that results are waiting for; false when none waits. */
 bool emit_blocked(const struct emit *e, size_t *task);
 

@@ -35,6 +35,7 @@ void ending_history(struct run *run)
 			.task = json_get_string(records[i], "task"),
 			.reason = json_get_string(records[i], "reason"),
 			.error = json_get_string(records[i], "error"),
+			.summary = json_get_string(records[i], "summary"),
 		};
 	}
 	if (root != NULL &&

@@ -132,6 +132,12 @@ static cJSON *options_object(const struct config *c)
 	json_add_string(o, "debugger", c->debugger);
 	json_add_bool(o, "fail_fast", c->fail_fast);
 	add_require(o, &c->require);
+	json_add_bool(o, "jobs_given", c->jobs_given);
+	json_add_bool(o, "require_given", c->require_given);
+	json_add_bool(o, "rehearse", c->rehearse);
+	json_add_string(o, "rehearsal", c->rehearsal);
+	json_add_string(o, "notify", c->notify);
+	json_add_string(o, "state_file", c->state_file);
 	json_add_bool(o, "allow_fix", c->allow_fix);
 	json_add_bool(o, "strict_scopes", c->strict_scopes);
 	json_add_string(o, "merge", merge_text(c));

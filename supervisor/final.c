@@ -59,7 +59,8 @@ void final_task(struct run *run, size_t task, enum result_status status, enum re
 	const struct result *r = attempt != NULL ? &attempt->result : &made;
 	if (attempt == NULL) {
 		load_result(&run->record, node, &made);
-		if (node->last.offset < 0)
+		/* what is left out now has nothing to do with what an earlier attempt said */
+		if (node->last.offset < 0 || status == RESULT_SKIPPED)
 			explain(run, node, &made);
 	}
 	struct record_place place =

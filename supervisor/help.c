@@ -31,6 +31,7 @@ static const char *const topic_names[] = {
 	"recovery",
 	"workflow",
 	"scopes",
+	"cron",
 };
 
 /* Topics, each at most one screen of 24 lines. */
@@ -71,6 +72,7 @@ static const char *const topic_texts[] = {
 	"   71  the system refused (fork, pipe, memory)\n"
 	"   73  cannot create the state\n"
 	"   74  reading or writing failed\n"
+	"   75  another run of the name is still going (--if-running fail)\n"
 	"   77  permission denied\n"
 	"   78  bad configuration\n"
 	"\n"
@@ -200,6 +202,29 @@ static const char *const topic_texts[] = {
 	"Tasks without 'writes' are taken to be safe; --strict-scopes refuses them when\n"
 	"others run beside them. 'on_conflict: fail' in a workflow refuses tasks that\n"
 	"would have to take turns. 'pollard plan' shows all of it.\n",
+
+	"In cron, or from a timer of systemd\n"
+	"\n"
+	"  pollard plan --cron -f nightly.yaml    the lines for 'crontab -e', made here\n"
+	"\n"
+	"They name everything: PATH, the directory, pollard and the file by whole\n"
+	"paths, the requirement; and each % is written \\%, as cron wants it.\n"
+	"\n"
+	"--cron     says nothing when the requirement is met. Else one report goes to\n"
+	"           standard error, and cron mails it; its first line says what failed:\n"
+	"             pollard: nightly PARTIAL 7/9 (ui, db)\n"
+	"           and one says whether earlier runs of the name failed so too, and\n"
+	"           since when. No progress; no results, unless with -o.\n"
+	"--name     what the runs are known by; a workflow has one. Of each name\n"
+	"           the last 100 runs are kept, and those younger than 30 days.\n"
+	"--if-running wait|skip|fail\n"
+	"           when a run of the name is still going; with --cron it is skip: the\n"
+	"           new one does nothing, with status 0. After fail the status is 75.\n"
+	"--notify   a command for sh -c at the end, good or bad, of at most a minute. It\n"
+	"           reads the summary, a JSON object, and has POLLARD_RUN,\n"
+	"           POLLARD_OUTCOME and POLLARD_STATUS in its environment.\n"
+	"\n"
+	"share/pollard/examples/cron has units for systemd and a crontab.\n",
 };
 
 #define TOPIC_COUNT (sizeof(topic_names) / sizeof(topic_names[0]))

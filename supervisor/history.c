@@ -77,12 +77,15 @@ static const char *or_nothing(const char *text)
 static struct mark mark_of(const struct history_failure *f)
 {
 	char *error = without_numbers(or_nothing(f->error));
+	char *summary = without_numbers(or_nothing(f->summary));
 	struct mark mark;
 
 	mark.task = hash_text(UINT64_C(0xcbf29ce484222325), or_nothing(f->step));
 	mark.task = hash_text(mark.task, or_nothing(f->task));
-	mark.how = hash_text(hash_text(mark.task, or_nothing(f->reason)), error);
+	mark.how = hash_text(mark.task, or_nothing(f->reason));
+	mark.how = hash_text(hash_text(mark.how, error), summary);
 	free(error);
+	free(summary);
 	return mark;
 }
 
@@ -148,6 +151,7 @@ static void take_task(struct past *past, const cJSON *record)
 		.task = json_get_string(record, "task"),
 		.reason = json_get_string(record, "reason"),
 		.error = json_get_string(record, "error"),
+		.summary = json_get_string(record, "summary"),
 	};
 	struct mark mark = mark_of(&f);
 

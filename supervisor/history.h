@@ -14,8 +14,9 @@
 struct history_failure {
 	const char *step;
 	const char *task;
-	const char *reason; /* "exit" */
-	const char *error;  /* "exit 1: disk full on node 17": its numbers do not count */
+	const char *reason;  /* "exit" */
+	const char *error;   /* "exit 1"; its numbers and those of the summary do not count */
+	const char *summary; /* the line that tells most: "disk full on node 17" */
 };
 
 /*

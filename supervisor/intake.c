@@ -188,7 +188,7 @@ void intake_stream(struct run *run, bool ready)
 		/* the descriptor stays blocking, for it is not ours alone: one read after POLLIN does not wait */
 		ssize_t n = read(run->input_fd, piece, sizeof piece);
 		if (n < 0 && errno != EINTR && errno != EAGAIN) {
-			sink_addf(run->err, "pollard: cannot read the list: %s\n", strerror(errno));
+			summary_say(run, "pollard: cannot read the list: %s\n", strerror(errno));
 			run_trouble(run, EXIT_IO);
 			return;
 		}

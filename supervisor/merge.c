@@ -94,6 +94,12 @@ enum merge_form merge_form_of(const struct run *run, size_t step)
 	return merged || (commands && run->record.kept) ? MERGE_CONCAT : MERGE_NONE;
 }
 
+bool merge_wants_answers(const struct run *run)
+{
+	return run->plan->nsteps > 1 || run->plan->has_needs ||
+	    merge_form_of(run, run->at) != MERGE_NONE;
+}
+
 static const struct agent *merging_agent(const struct run *run)
 {
 	const struct step_more *more = run->step->more;
@@ -133,7 +139,7 @@ static bool refused(struct run *run, int error)
 		run->merge_at = clock_mono_ms() + (REFUSED_FIRST_MS << run->merge_refused);
 		return true;
 	}
-	sink_addf(run->err, "pollard: cannot merge the results of step %s: %s (tried %u times)\n",
+	summary_say(run, "pollard: cannot merge the results of step %s: %s (tried %u times)\n",
 	    run->step->id, strerror(error), run->merge_refused);
 	run_trouble(run, EXIT_SYSTEM);
 	return false;
@@ -251,8 +257,7 @@ static void fail_merge(struct run *run, const struct agent *agent, const char *w
 	run->merge_done = true;
 	run->merge_failed = true;
 	forget_collected(run);
-	run->escalated = true;
-	record_event(&run->record, event_escalated(run->step, buf_str(&reason)));
+	steps_escalate(run, buf_str(&reason));
 	buf_free(&reason);
 }
 
@@ -417,7 +422,7 @@ void merge_over(struct run *run, struct attempt *attempt)
 		run->merge_done = true;
 		if (run->stop.stopping)
 			return;
-		sink_addf(run->err, "pollard: cannot merge the results: %s\n",
+		summary_say(run, "pollard: cannot merge the results: %s\n",
 		    r->error != NULL ? r->error : reason_text(r->reason));
 		run_trouble(run, EXIT_IO);
 		return;

@@ -181,6 +181,8 @@ static void forget_cron(struct config *config)
 		return;
 	config->cron = false;
 	config->progress = PROGRESS_AUTO;
+	if (config->if_running == IF_RUNNING_SKIP)
+		config->if_running = IF_RUNNING_FAIL;
 	if (!config->output_given)
 		config->output = OUTPUT_TEXT;
 }

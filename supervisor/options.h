@@ -119,8 +119,8 @@ bool option_belongs(const struct option_info *option, enum command command);
 void option_variable(struct buf *out, const struct option_info *option);
 
 /*
- * Fills config from the settings (NULL: none), the environment and the arguments; what was in it before is lost, but for
- * stdin_closed and stdout_closed. It refers to the strings of argv and of the settings, and holds as long as they do.
+ * Fills config from the settings (NULL: none), the environment and the arguments; what was in it
+ * before is lost, but for stdin_closed and stdout_closed. It refers to the strings of argv and of the settings, and holds as long as they do.
  * Returns 0, or the exit status and in `error` the lines that say why, without "pollard: ".
  */
 int options_parse(int argc, char *const argv[], const struct settings *settings,
@@ -139,8 +139,8 @@ int options_apply(int argc, char *const argv[], struct config *config, struct bu
  * Fills config from a run-started record: the words of its `command`, then its `options`, which win
  * where they name something. Keys without an option are passed over. Strings are copied to the
  * arena, which must live as long as config. What the record says of the directory (-C) is in
- * config->directory, and nobody has changed there; --cron is forgotten with what it implies, for
- * it is said anew or a person is there. options_free() it, whatever is returned.
+ * config->directory, and nobody has changed there. --cron is forgotten with what it implies (skip
+ * becomes fail): it is said anew, or a person is there. options_free() it, whatever is returned.
  * 0, or EXIT_IO and in `error` one line: the record does not say, or something else than options.
  */
 int options_replay(const cJSON *options, const cJSON *command, struct config *config,

@@ -166,8 +166,7 @@ static void leave(struct run *run)
 	tell(run);
 	if (!run->stop.stopping && ladder_escalates(&run->ladder)) {
 		ladder_why(&run->ladder, &why);
-		run->escalated = true;
-		record_event(&run->record, event_escalated(run->step, buf_str(&why)));
+		steps_escalate(run, buf_str(&why));
 	}
 	buf_free(&why);
 	finish_held(run);

@@ -433,6 +433,9 @@ static int go_on(struct resuming *s, struct run *run, worker_fn worker, const ch
 	    s->edited ? load_edited(s, &run->loaded) : rebuild_plan(&run->loaded, &s->config, r);
 	if (status != 0)
 		return status;
+	status = naming_take(run);
+	if (status != 0)
+		return status == NAMING_SKIPPED ? EXIT_MET : status;
 	struct journal *journal = journal_reopen(s->dir.fd, r->end, r->seq);
 	if (journal == NULL) {
 		warn("cannot go on with '%s/%s'", safe(s->dir.path), JOURNAL_NAME);
@@ -452,6 +455,7 @@ static int go_on(struct resuming *s, struct run *run, worker_fn worker, const ch
 	record_resumed(run, again, n);
 	if (s->edited)
 		record_removed(run);
+	naming_tell(run);
 	run_settle(run);
 	restore(run);
 	steps_next(run);
@@ -493,7 +497,8 @@ static int resume_any(const struct config *config, worker_fn worker, bool edited
 		.loaded.fd = -1,
 		.input_fd = -1,
 		.record = { .lock_fd = -1, .lease_fd = -1 },
-		.launch.null_fd = -1 };
+		.launch.null_fd = -1,
+		.name_lock = -1 };
 	/* as in run_main() */
 	signal(SIGUSR1, SIG_IGN);
 	int status = resume(&s, &run, worker);

@@ -15,8 +15,10 @@
 #include "shared/xalloc.h"
 #include "supervisor/coordinator.h"
 #include "supervisor/effective.h"
+#include "supervisor/ending.h"
 #include "supervisor/escalation.h"
 #include "supervisor/events.h"
+#include "supervisor/locks.h"
 
 /* What a reader that is there needs to take the last words. */
 #define DRAIN_LEAST_MS 200
@@ -39,9 +41,9 @@ static void warn_about(struct run *run, const struct node *node, const struct re
 	char size[32];
 	uint64_t dropped = r->out.dropped + r->err.dropped;
 	if (r->warning != NULL)
-		sink_addf(run->err, "pollard: warning: %s: %s\n", node->task->id, safe(r->warning));
+		summary_say(run, "pollard: warning: %s: %s\n", node->task->id, safe(r->warning));
 	else if (dropped > 0)
-		sink_addf(run->err, "pollard: warning: %s: %s of its output were dropped\n",
+		summary_say(run, "pollard: warning: %s: %s of its output were dropped\n",
 		    node->task->id, format_size(size, sizeof size, dropped));
 }
 
@@ -86,6 +88,9 @@ static void attempt_over(struct run *run, struct attempt *a)
 	run->step_sequential_ms += r->duration_ms;
 	budget_release(run, node->task);
 	budget_spend(run, node->task, &r->usage);
+	/* without a run directory what is merged, or put into a prompt, must stand in the record */
+	if (!run->record.kept && merge_wants_answers(run))
+		emit_inline(&r->out, a->out_fd);
 	node->last = record_event(&run->record,
 	    event_attempt_finished(run->record.dir.id, run->step, node->task, r, node->attempts,
 		node->level, run->record.kept ? &run->record.dir : NULL));
@@ -190,7 +195,7 @@ static void tell_journal(struct run *run)
 	if (run->record.error == 0 || run->journal_told)
 		return;
 	run->journal_told = true;
-	sink_addf(run->err, "pollard: cannot write the journal in %s: %s\n",
+	summary_say(run, "pollard: cannot write the journal in %s: %s\n",
 	    safe(run->record.dir.path), strerror(run->record.error));
 	run_trouble(run, EXIT_IO);
 }
@@ -306,8 +311,8 @@ static const char *write_escalation(struct run *run)
 		return NULL;
 	if (escalation_write(&run->record.dir, run->plan->name) == 0)
 		return ESCALATION_NAME;
-	sink_addf(run->err, "pollard: warning: cannot write '%s/%s': %s\n",
-	    safe(run->record.dir.path), ESCALATION_NAME, strerror(errno));
+	summary_say(run, "pollard: warning: cannot write '%s/%s': %s\n", safe(run->record.dir.path),
+	    ESCALATION_NAME, strerror(errno));
 	return NULL;
 }
 
@@ -350,8 +355,10 @@ static int finish_run(struct run *run)
 	}
 	emit_summary(&run->emit, &totals);
 	summary_print(run, &totals);
+	ending_notify(run, &totals, status);
+	ending_prune(run);
 	if (!loop_sweep(run->loop))
-		sink_addf(run->err,
+		summary_say(run,
 		    "pollard: warning: processes of a dead worker could not be ended\n");
 	drain(run);
 	/* what was found wrong with standard output in the last moment is said as well */
@@ -382,6 +389,8 @@ void run_free(struct run *run)
 	}
 	free(run->yields);
 	buf_free(&run->invalid);
+	buf_free(&run->held);
+	free(run->escalated_why);
 	free(run->finals);
 	free(run->failures.tasks);
 	free(run->failures.attempts);
@@ -391,6 +400,9 @@ void run_free(struct run *run)
 	free(run->starts.v);
 	nodes_free(&run->nodes);
 	load_free(&run->loaded);
+	/* last: the next run of the name begins when this one has ended */
+	if (run->name_lock >= 0)
+		name_unlock(run->name_lock);
 }
 
 /* Everything that a run needs from the system. 0, or the exit status after saying why. */
@@ -451,7 +463,12 @@ static int run_all(struct run *run, worker_fn worker)
 		return status;
 	if (!c->stream && run->plan->ntasks == 0 && run->plan->document == NULL)
 		return nothing_to_do(c);
+	status = naming_take(run);
+	if (status != 0)
+		return status == NAMING_SKIPPED ? EXIT_MET : status;
 	status = record_open(&run->record, run->config);
+	if (status == 0)
+		naming_tell(run);
 	if (status == 0)
 		status = run_prepare(run, worker);
 	if (status != 0)
@@ -467,7 +484,8 @@ int run_main(const struct config *config, worker_fn worker)
 		.loaded.fd = -1,
 		.input_fd = -1,
 		.record = { .lock_fd = -1, .lease_fd = -1 },
-		.launch.null_fd = -1 };
+		.launch.null_fd = -1,
+		.name_lock = -1 };
 	/* asked for its status before there is one, or in its last moment, a run does not die of it */
 	signal(SIGUSR1, SIG_IGN);
 	int status = run_all(&run, worker);

@@ -169,7 +169,7 @@ static void refused(struct run *run, const char *why)
 		pause *= 2;
 	s->refused_until = clock_mono_ms() + pause;
 	if (loop_running(run->loop) == 0 && s->refusals >= REFUSALS_MAX) {
-		sink_addf(run->err, "pollard: cannot start a worker: %s (tried %u times)\n", why,
+		summary_say(run, "pollard: cannot start a worker: %s (tried %u times)\n", why,
 		    s->refusals);
 		run_trouble(run, EXIT_SYSTEM);
 	}

@@ -241,8 +241,10 @@ static void begin(struct run *run)
 		buf_free(&why);
 		return;
 	}
-	if (good)
+	if (good) {
+		buf_reset(&why);
 		good = make_tasks(run, &why);
+	}
 	if (good && run->plan->nsteps > 1)
 		progress_line(&run->progress, "step %zu of %zu: %s (%zu task%s)", run->at + 1,
 		    run->plan->nsteps,
@@ -307,9 +309,13 @@ bool steps_block(const struct run *run, size_t step, const struct counts *counts
 	return !stands_alone && !run->yields[step].left_out && !require_met(&require, counts);
 }
 
-static void escalate(struct run *run, const char *why)
+void steps_escalate(struct run *run, const char *why)
 {
 	run->escalated = true;
+	struct buf text = BUF_INIT;
+	buf_addf(&text, "step %s: %s", run->step->id, why);
+	free(run->escalated_why);
+	run->escalated_why = buf_detach(&text);
 	record_event(&run->record, event_escalated(run->step, why));
 }
 
@@ -322,12 +328,12 @@ static void judge(struct run *run)
 		return;
 	if (outcome_of(c) == OUTCOME_NONE && c->failed > 0) {
 		if (!run->escalated)
-			escalate(run, "no task succeeded");
+			steps_escalate(run, "no task succeeded");
 	} else if (blocks && !run->escalated) {
 		struct buf why = BUF_INIT;
 		buf_addf(&why, "%llu of %llu tasks succeeded, and the step requires more",
 		    (unsigned long long)c->succeeded, (unsigned long long)c->total);
-		escalate(run, buf_str(&why));
+		steps_escalate(run, buf_str(&why));
 		buf_free(&why);
 	}
 	if (run->merge_failed || blocks)

@@ -104,7 +104,7 @@ static void check_output(struct run *run)
 	}
 	/* the tasks go on: their results are in the record, and that is worth more than their print */
 	run->trouble = EXIT_IO;
-	sink_addf(run->err, "pollard: cannot write to standard output: %s%s%s\n", strerror(error),
+	summary_say(run, "pollard: cannot write to standard output: %s%s%s\n", strerror(error),
 	    run->record.kept ? "; the results are in the record: pollard show " : "",
 	    run->record.kept ? run->record.dir.id : "");
 }

@@ -1,3 +1,4 @@
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +7,7 @@
 #include "shared/text.h"
 #include "supervisor/coordinator.h"
 #include "supervisor/effective.h"
+#include "supervisor/ending.h"
 #include "supervisor/events.h"
 
 /* Failures that the first line names, that are listed, and whose last lines of output are shown. */
@@ -25,6 +27,17 @@ static const char *member(const cJSON *object, const char *key)
 	return s != NULL ? s : "?";
 }
 
+/* Of several steps each may have a task of that id. */
+static void add_name(struct buf *out, const struct run *run, const cJSON *f)
+{
+	size_t found = 0;
+	for (size_t i = 0; run->plan->nsteps > 1 && i < run->plan->nsteps; i++)
+		found += idset_find(&run->plan->steps[i].ids, member(f, "task"), NULL) != 0;
+	if (found > 1)
+		buf_addf(out, "%s.", safe(member(f, "step")));
+	buf_addstr(out, safe(member(f, "task")));
+}
+
 /* "pollard: NAME PARTIAL 7/9 (ui, db)": one plain line that could be the subject of a mail. */
 static void print_verdict(struct run *run)
 {
@@ -40,7 +53,8 @@ static void print_verdict(struct run *run)
 	    (unsigned long long)c->total);
 	for (size_t i = 0; i < run->nfailed && i < NAMED_MAX; i++) {
 		cJSON *f = failure(run, i);
-		buf_addf(&line, "%s%s", i == 0 ? " (" : ", ", safe(member(f, "task")));
+		buf_addstr(&line, i == 0 ? " (" : ", ");
+		add_name(&line, run, f);
 		cJSON_Delete(f);
 	}
 	if (run->nfailed > 0)
@@ -86,7 +100,9 @@ static void print_failure(struct run *run, size_t i)
 	const char *error = json_get_string(f, "error");
 	double attempts = json_get_number(f, "attempt", 0);
 	struct buf out = BUF_INIT;
-	buf_addf(&out, "  %s: ", safe(member(f, "task")));
+	buf_addstr(&out, "  ");
+	add_name(&out, run, f);
+	buf_addstr(&out, ": ");
 	buf_addstr(&out, safe(error != NULL ? error : member(f, "reason")));
 	if (attempts > 1)
 		buf_addf(&out, " (after %.0f attempts)", attempts);
@@ -115,6 +131,13 @@ static void print_cause(struct run *run)
 {
 	if (run->asking.cause != NULL)
 		sink_addf(run->err, "  cause: %s\n", safe(run->asking.cause));
+}
+
+/* Why nothing followed, where no failed task says it. */
+static void print_escalated(struct run *run)
+{
+	if (run->escalated_why != NULL && run->merge_failed)
+		sink_addf(run->err, "  %s\n", safe(run->escalated_why));
 }
 
 /* A stream that was cut cannot be read on. */
@@ -189,10 +212,33 @@ static int by_task(const void *a, const void *b)
 	return fa->task < fb->task ? -1 : fa->task > fb->task;
 }
 
+void summary_say(struct run *run, const char *fmt, ...)
+{
+	struct buf line = BUF_INIT;
+	va_list ap;
+	va_start(ap, fmt);
+	buf_vaddf(&line, fmt, ap);
+	va_end(ap);
+	if (run->config->cron)
+		buf_add(&run->held, line.data, line.len);
+	else
+		sink_add(run->err, line.data, line.len);
+	buf_free(&line);
+}
+
+static void print_held(struct run *run)
+{
+	sink_add(run->err, run->held.data, run->held.len);
+	buf_reset(&run->held);
+}
+
 void summary_print(struct run *run, const struct totals *totals)
 {
 	const struct counts *c = &run->counts;
 	int status = summary_status(run);
+	/* whoever started it from cron hears of it when there is something to do */
+	if (run->config->cron && status == EXIT_MET && run->stop.signal == 0)
+		return;
 	if (outcome_of(c) == OUTCOME_ALL && run->stop.signal == 0 && status < EXIT_USAGE &&
 	    !run->blocked && run->input_cut == 0) {
 		if (status == EXIT_MET)
@@ -205,10 +251,13 @@ void summary_print(struct run *run, const struct totals *totals)
 	if (run->nfailed > 0)
 		qsort(run->failed, run->nfailed, sizeof *run->failed, by_task);
 	print_verdict(run);
+	print_held(run);
 	for (size_t i = 0; i < run->nfailed && i < LISTED_MAX; i++)
 		print_failure(run, i);
 	print_others(run);
 	print_cause(run);
+	print_escalated(run);
+	ending_history(run);
 	print_cut(run);
 	print_commands(run, totals->escalation);
 }

@@ -202,6 +202,10 @@ static void add_output(const struct run *run, struct assembly *a, const struct n
 {
 	size_t index;
 	struct buf why = BUF_INIT;
+	if (run->yields[name->step].left_out) {
+		add_missing(a, "task", name->task, "its step was left out");
+		return;
+	}
 	if (!find_task(run, name, &index, &why)) {
 		add_missing(a, "task", name->task, buf_str(&why));
 		buf_free(&why);

@@ -93,7 +93,30 @@ static void first_fault(const struct faults *faults, uint32_t index, struct buf 
 	buf_addf(why, "item %u: %.*s", index, (int)strcspn(line, "\n"), line);
 }
 
-static bool make_one(struct task_maker *m, const cJSON *template, const char *as,
+/* Takes what is the user's own out of the task: it is carried as it is. Freed by the caller. */
+static cJSON *take_own(cJSON *template)
+{
+	cJSON *own = cJSON_CreateObject(), *next;
+
+	for (cJSON *member = template != NULL ? template->child : NULL; member != NULL;
+	     member = next) {
+		next = member->next;
+		if (strncmp(member->string, "x-", 2) == 0)
+			cJSON_AddItemToObject(own, member->string,
+			    cJSON_DetachItemViaPointer(template, member));
+	}
+	return own;
+}
+
+static void give_own(cJSON *tree, const cJSON *own)
+{
+	const cJSON *member;
+
+	cJSON_ArrayForEach(member, own)
+	    cJSON_AddItemToObject(tree, member->string, cJSON_Duplicate(member, true));
+}
+
+static bool make_one(struct task_maker *m, const cJSON *template, const cJSON *own, const char *as,
     const struct ranked *r, uint32_t number, struct buf *why)
 {
 	struct putting putting = { as, r->item };
@@ -102,6 +125,7 @@ static bool make_one(struct task_maker *m, const cJSON *template, const char *as
 	bool good = tree != NULL;
 
 	if (good) {
+		give_own(tree, own);
 		workflow_give_texts(tree);
 		workflow_settle_task(tree);
 		workflow_make_task(m, tree, r->index, number);
@@ -127,14 +151,15 @@ static bool make_all(struct plan *plan, size_t index, const struct ranked *items
 		.unit = "item",
 		.faults = &faults };
 	struct json_error error;
-	cJSON *template = json_parse(f->task, f->task_len, &error);
+	cJSON *template = json_parse(f->task, f->task_len, &error), *own = take_own(template);
 	bool good = template != NULL;
 
 	if (!good)
 		buf_addf(why, "the task: %s", error.message);
 	for (size_t i = 0; good && i < count; i++)
-		good = make_one(&maker, template, f->as, &items[i], (uint32_t)i + 1, why);
+		good = make_one(&maker, template, own, f->as, &items[i], (uint32_t)i + 1, why);
 	cJSON_Delete(template);
+	cJSON_Delete(own);
 	fault_free(&faults);
 	return good;
 }

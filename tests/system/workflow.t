@@ -161,7 +161,7 @@ steps:
 $ pollard run --progress none -f w.yaml
 [stdout]
 one
-(no result of step 'two': it was left out), (no result of task 'two': when)
+(no result of step 'two': it was left out), (no result of task 'two': its step was left out)
 
 === what `when` could never compare is refused before anything starts
 [given w.yaml]
@@ -241,3 +241,33 @@ $ sed "s/TOKENS/'\${{ item }}'/; s/\[\\\\\"a\\\\\", \\\\\"b\\\\\"\]/[5000]/" w.y
 [stderr~]
 ^  5000: foreach: task '5000' needs 5000 tokens, and 1000 may run at once$
 [status] 3
+
+=== a list whose step has a condition that holds says what is wrong with the list, and nothing of the condition
+[given w.yaml]
+version: 1
+steps:
+  - {id: list, run: "echo '{\"l\": 1}'", output: json}
+  - id: each
+    when: steps.list.outcome == all
+    foreach: {in: steps.list.result.l}
+    task: {run: touch ran}
+$ pollard run --progress none -o none -f w.yaml
+[stderr~]
+^  each: foreach: 'steps.list.result.l' is a number, expected an array$
+[status] 3
+
+=== keys of the user's own are carried into the tasks of a list as they are
+[given w.yaml]
+version: 1
+steps:
+  - {id: list, run: "echo '{\"l\": [7]}'", output: json}
+  - id: each
+    foreach: {in: steps.list.result.l}
+    task: {id: "n${{ item }}", run: echo hi, x-own: "${{ not.ours }} ${{ item }} ${{"}
+$ pollard run --progress none -k -f w.yaml
+[stdout]
+{"l": [7]}
+hi
+$ cat "$POLLARD_STATE_DIR"/runs/*/journal.jsonl
+[stdout~]
+"task-added".*\\"id\\":\\"n7\\".*\\"x-own\\":\\"\$\{\{ not.ours \}\} \$\{\{ item \}\} \$\{\{\\"

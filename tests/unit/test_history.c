@@ -33,7 +33,8 @@ static void failed_run(int before, const char *error, ...)
 	fixture_end(night(before) + 1000, count, count > 0);
 }
 
-static const struct history_failure db = { "1", "db", "exit", "exit 1: disk 17 is full" };
+/* As it is now. */
+static const struct history_failure db = { "1", "db", "exit", "exit 1: disk 17 is full", NULL };
 
 static void expect(const struct history_failure *failures, size_t count, const char *line)
 {
@@ -88,10 +89,20 @@ START_TEST(another_task_or_another_error_is_another_failure)
 }
 END_TEST
 
+START_TEST(what_it_printed_tells_failures_apart)
+{
+	struct history_failure told = db;
+
+	failed_run(1, db.error, "db", NULL);
+	told.summary = "no such table";
+	expect(&told, 1, "not the same failure as in the run before, of 2026-11-22 03:00");
+}
+END_TEST
+
 START_TEST(some_of_several_may_be_the_same)
 {
 	const struct history_failure two[] = { db,
-		{ "1", "ui", "exit", "exit 1: disk 17 is full" } };
+		{ "1", "ui", "exit", "exit 1: disk 17 is full", NULL } };
 
 	failed_run(1, "exit 1: disk 17 is full", "db", NULL);
 	expect(two, 2, "1 of 2 failures is the same as in the run before, of 2026-11-22 03:00");
@@ -169,6 +180,7 @@ Suite *history_suite(void)
 	tcase_add_test(all, the_same_failure_since_when_and_how_often);
 	tcase_add_test(all, a_failure_is_new_when_the_run_before_succeeded);
 	tcase_add_test(all, another_task_or_another_error_is_another_failure);
+	tcase_add_test(all, what_it_printed_tells_failures_apart);
 	tcase_add_test(all, some_of_several_may_be_the_same);
 	tcase_add_test(all, runs_that_did_not_end_say_nothing);
 	tcase_add_test(all, the_last_word_on_a_task_counts);

@@ -692,6 +692,7 @@ START_TEST(who_goes_on_with_what_cron_began_sees_it)
 	ck_assert(!config.cron);
 	ck_assert_int_eq(config.output, OUTPUT_TEXT);
 	ck_assert_int_eq(config.progress, PROGRESS_AUTO);
+	ck_assert_int_eq(config.if_running, IF_RUNNING_FAIL);
 	ck_assert_int_eq(apply("pollard resume --cron"), 0);
 	ck_assert_int_eq(config.output, OUTPUT_NONE);
 	arena_free(&arena);
