@@ -65,6 +65,8 @@ static void add_state(struct buf *out, const struct run_info *info)
 		buf_addf(out, "partial %" PRIu64 "/%" PRIu64, info->succeeded, info->tasks);
 	else
 		buf_addstr(out, "failed");
+	if (info->rehearsal)
+		buf_addstr(out, " (rehearsal)");
 }
 
 static void add_started(struct buf *out, int64_t wall_ms)

@@ -396,6 +396,8 @@ void add_summary(cJSON *object, const struct totals *t)
 	json_add_seconds(object, "saved_seconds", saved > 0 ? saved : 0);
 	add_usage(object, &t->spent);
 	json_add_string(object, "escalation", t->escalation);
+	if (t->rehearsal)
+		json_add_bool(object, "rehearsal", true);
 }
 
 cJSON *event_run_finished(const struct totals *totals, int exit_status, int signal)

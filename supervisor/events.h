@@ -55,8 +55,9 @@ cJSON *event_escalated(const struct step *step, const char *reason);
 struct totals {
 	struct counts counts;
 	int64_t wall_ms;
-	int64_t sequential_ms;	/* all attempts one after another */
-	struct usage spent;	/* of all attempts that told it */
+	int64_t sequential_ms; /* all attempts one after another */
+	struct usage spent;    /* of all attempts that told it */
+	bool rehearsal;
 	const char *escalation; /* path of ESCALATION.md; NULL: there is none */
 };
 

@@ -1,5 +1,6 @@
 #include "supervisor/load.h"
 
+#include <dirent.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include "shared/buf.h"
 #include "shared/exits.h"
 #include "shared/io.h"
+#include "shared/names.h"
 #include "shared/text.h"
 #include "shared/xalloc.h"
 #include "supervisor/datadir.h"
@@ -18,6 +20,9 @@
 #include "supervisor/rundir.h"
 #include "supervisor/scope.h"
 #include "supervisor/workflow.h"
+
+/* Among which the nearest name is looked for. */
+#define WORKFLOWS_MAX 200
 
 const char *load_name(const struct loaded *l)
 {
@@ -48,6 +53,46 @@ static int open_shipped(struct loaded *l)
 	return fd;
 }
 
+/* The workflow that ships whose name is nearest; allocated, NULL: none is near. */
+static char *near_workflow(const char *name)
+{
+	struct buf path = BUF_INIT;
+	char *names[WORKFLOWS_MAX];
+	size_t count = 0;
+	buf_addf(&path, "%s/workflows", data_directory());
+	DIR *stream = opendir(buf_str(&path));
+	const struct dirent *entry;
+	while (stream != NULL && count < WORKFLOWS_MAX && (entry = readdir(stream)) != NULL) {
+		const char *dot = strrchr(entry->d_name, '.');
+		if (dot != NULL && dot != entry->d_name && strcmp(dot, ".yaml") == 0)
+			names[count++] = strndup(entry->d_name, (size_t)(dot - entry->d_name));
+	}
+	const char *near = names_suggest(name, (const char *const *)names, count);
+	char *found = near != NULL ? xstrdup(near) : NULL;
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	if (stream != NULL)
+		closedir(stream);
+	buf_free(&path);
+	return found;
+}
+
+static int not_opened(const char *name)
+{
+	int status = errno == EACCES ? EXIT_PERMISSION : EXIT_NOINPUT;
+	int error = errno;
+	char *near = error == ENOENT ? near_workflow(name) : NULL;
+	errno = error;
+	if (near != NULL)
+		warnx(
+		    "cannot open '%s': No such file or directory; did you mean the workflow '%s'?",
+		    safe(name), safe(near));
+	else
+		warn("cannot open '%s'", safe(name));
+	free(near);
+	return status;
+}
+
 static int open_input(struct loaded *l)
 {
 	const struct config *c = l->config;
@@ -62,11 +107,8 @@ static int open_input(struct loaded *l)
 		l->fd = open_shipped(l);
 		errno = ENOENT;
 	}
-	if (l->fd < 0) {
-		int status = errno == EACCES ? EXIT_PERMISSION : EXIT_NOINPUT;
-		warn("cannot open '%s'", safe(c->file));
-		return status;
-	}
+	if (l->fd < 0)
+		return not_opened(c->file);
 	if (l->file == NULL)
 		l->file = xstrdup(c->file);
 	return 0;

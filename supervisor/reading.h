@@ -45,6 +45,7 @@ struct run_info {
 	bool locked; /* also for a moment after the end */
 	char *id;
 	char *name;	    /* NULL: none */
+	bool rehearsal;	    /* nothing was started in earnest */
 	char *outcome;	    /* when finished */
 	char *signal;	    /* when finished by one; NULL */
 	int64_t started_ms; /* wall clock; -1: unknown */

@@ -26,6 +26,18 @@ static const struct replay_task *find(const struct run *run, size_t index)
 	return same ? t : NULL;
 }
 
+/* A task that is another one now than it was: the files of its attempts are not to be written over. */
+static unsigned attempts_before(const struct run *run, size_t index)
+{
+	const struct replay *r = run->replay;
+	if (r == NULL)
+		return 0;
+	const struct node *node = nodes_at(&run->nodes, index);
+	size_t step = replay_find_step(r, run->plan->steps[node->step].id);
+	size_t at = step != REPLAY_NONE ? replay_find_task(r, step, node->task->id) : REPLAY_NONE;
+	return at != REPLAY_NONE ? r->tasks[at].attempts : 0;
+}
+
 static void restore_usage(struct run *run, const struct task *task, const struct replay_task *t)
 {
 	const struct usage told = { .known = true,
@@ -54,9 +66,11 @@ static void restore_attempts(struct node *node, const struct replay_task *t)
 bool restore_task(struct run *run, size_t index)
 {
 	const struct replay_task *t = find(run, index);
-	if (t == NULL)
-		return false;
 	struct node *node = nodes_at(&run->nodes, index);
+	if (t == NULL) {
+		node->attempts = node->forgiven = (uint16_t)attempts_before(run, index);
+		return false;
+	}
 	restore_attempts(node, t);
 	restore_usage(run, node->task, t);
 	node->status = t->status;
@@ -87,6 +101,14 @@ bool restore_hold(struct run *run, size_t index)
 	}
 	if (t->failures == 0 || t->again || replay_in_flight(t))
 		return false;
+	/* it was about to be attempted again, and no ladder takes it */
+	if (run->config->fail_fast && recover_may_retry(run, index))
+		return false;
+	if (run->config->fail_fast) {
+		final_task(run, index, RESULT_FAILED, (enum reason)node->reason, NULL);
+		run->stop.fail_fast = true;
+		return true;
+	}
 	node->state = NODE_FAILED;
 	failures_add(run, index, true);
 	failures_add_place(run, index, t->ended, t->last);
@@ -112,6 +134,11 @@ static void restore_over(struct run *run, size_t index, const struct replay_step
 	struct yield *y = &run->yields[index];
 	const struct step *step = &run->plan->steps[index];
 	struct counts c = { 0 };
+	/* it may have been called off before its tasks were made, or its results were merged */
+	bool unmade = step->count == 0 && step->more != NULL && step->more->foreach != NULL;
+	bool unmerged = s->merged == NULL && merge_form_of(run, index) != MERGE_NONE;
+	if (!s->left_out && (unmade || unmerged))
+		return;
 	for (size_t i = 0; i < step->count; i++) {
 		const struct node *node = nodes_at(&run->nodes, step->first + i);
 		/* a list that was edited may have new tasks */

@@ -271,7 +271,8 @@ static bool was_called_off(const struct replay_task *t)
 static size_t statuses_again(const struct resuming *s, const char *again[3])
 {
 	const struct replay *r = &s->replay;
-	bool called_off = false;
+	/* of an edited list, what others need may succeed now */
+	bool called_off = s->edited;
 	size_t n = 0;
 	for (size_t i = 0; i < r->ntasks; i++)
 		called_off = called_off || was_called_off(&r->tasks[i]);
@@ -288,7 +289,8 @@ static size_t statuses_again(const struct resuming *s, const char *again[3])
 static bool has_more(const struct resuming *s, const char *const *again, size_t n)
 {
 	const struct replay *r = &s->replay;
-	if (!r->finished)
+	/* a signal may have come between the tasks: then none of them was called off */
+	if (!r->finished || r->signal != NULL)
 		return true;
 	for (size_t i = 0; i < r->ntasks; i++) {
 		const struct replay_task *t = &r->tasks[i];
@@ -350,7 +352,8 @@ static int show_finished(struct resuming *s)
 		    s->given->retry_failed ? "" : "; --retry-failed takes failed tasks again");
 	}
 	record_close(&run.record);
-	return s->replay.exit_status;
+	bool cut = is_stream(&s->replay) && !s->replay.input_ended;
+	return cut && s->replay.exit_status == EXIT_MET ? EXIT_PARTIAL : s->replay.exit_status;
 }
 
 /* The tasks that a foreach had made, from the same list as then. */
@@ -423,6 +426,14 @@ static void record_removed(struct run *run)
 	}
 }
 
+/* A list that was emptied. */
+static int nothing_to_do(const struct resuming *s)
+{
+	const struct counts none = { 0 };
+	warnx("0 tasks: run '%s' stays as it is", s->dir.id);
+	return (int)outcome_exit(&s->config.require, &none, false, false);
+}
+
 static int go_on(struct resuming *s, struct run *run, worker_fn worker, const char *const *again,
     size_t n)
 {
@@ -433,6 +444,8 @@ static int go_on(struct resuming *s, struct run *run, worker_fn worker, const ch
 	    s->edited ? load_edited(s, &run->loaded) : rebuild_plan(&run->loaded, &s->config, r);
 	if (status != 0)
 		return status;
+	if (s->edited && run->plan->ntasks == 0 && run->plan->document == NULL)
+		return nothing_to_do(s);
 	status = naming_take(run);
 	if (status != 0)
 		return status == NAMING_SKIPPED ? EXIT_MET : status;

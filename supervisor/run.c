@@ -347,6 +347,7 @@ static int finish_run(struct run *run)
 		.wall_ms = run->earlier_ms + clock_mono_ms() - run->began_ms,
 		.sequential_ms = run->sequential_ms,
 		.spent = run->usage,
+		.rehearsal = run->config->rehearse,
 		.escalation = write_escalation(run) };
 	int status = summary_status(run);
 	record_end(run, &totals);

@@ -65,6 +65,7 @@ static bool read_first(struct run_info *info, int dirfd)
 		const cJSON *step;
 
 		info->name = copy_string(record, "name");
+		info->rehearsal = cJSON_IsTrue(json_get(record, "rehearsal"));
 		info->started_ms = record_time(record);
 		info->ended_ms = info->started_ms;
 		cJSON_ArrayForEach(step, json_get(record, "steps"))

@@ -292,19 +292,10 @@ void steps_next(struct run *run)
 		begin(run);
 }
 
-/* What a step must have reached for the next one to begin. */
-static struct require requirement(const struct step *step)
-{
-	const struct step_more *more = step->more;
-	if (more != NULL && more->has_require)
-		return more->require;
-	return (struct require){ .kind = REQUIRE_PARTIAL };
-}
-
 bool steps_block(const struct run *run, size_t step, const struct counts *counts)
 {
 	const struct step *s = &run->plan->steps[step];
-	struct require require = requirement(s);
+	struct require require = effective_step_require(s);
 	bool stands_alone = run->plan->nsteps == 1 && s->more == NULL;
 	return !stands_alone && !run->yields[step].left_out && !require_met(&require, counts);
 }

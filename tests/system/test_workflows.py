@@ -361,6 +361,16 @@ def test_plans(t):
     t.equal(t.runs(), [], "run directories")
 
 
+def test_plans_in_the_documents(t):
+    """the plan of each workflow stands in shared/workflows/README.md as the program prints it"""
+    with open(os.path.join(WORKFLOWS, "README.md"), encoding="utf-8") as f:
+        blocks = re.findall(r"^## (\S+)\n\n```\n(.*?)```$", f.read(), re.MULTILINE | re.DOTALL)
+    t.equal(sorted(name for name, _ in blocks),
+            sorted(name[:-5] for name in os.listdir(WORKFLOWS) if name.endswith(".yaml")))
+    for name, shown in blocks:
+        t.equal(t.run("pollard", "plan", "-f", name).out, shown)
+
+
 def test_plan_is_quiet(t):
     """the plan of a workflow that ships warns of nothing"""
     examples(t)

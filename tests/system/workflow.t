@@ -271,3 +271,21 @@ hi
 $ cat "$POLLARD_STATE_DIR"/runs/*/journal.jsonl
 [stdout~]
 "task-added".*\\"id\\":\\"n7\\".*\\"x-own\\":\\"\$\{\{ not.ours \}\} \$\{\{ item \}\} \$\{\{\\"
+
+=== a rehearsed run says so: at its end, in the state, in the summary object and among the runs
+[given w.yaml]
+version: 1
+steps:
+  - { id: one, run: "echo never > ran" }
+$ pollard run --rehearse -o json --progress none -f w.yaml | tail -1 | grep -o '"rehearsal":true'; pollard status | grep -c '(rehearsal)'; pollard show | grep -c -i rehearsal; test -e ran || echo nothing ran
+[stdout]
+"rehearsal":true
+1
+4
+nothing ran
+
+=== [66] a workflow that ships and is misspelt
+$ pollard run -f reserch
+[stderr]
+pollard: cannot open 'reserch': No such file or directory; did you mean the workflow 'research'?
+[status] 66

@@ -1,0 +1,464 @@
+"""Going on with a run (spec chapter 5): what is done is never done again, what was under way is, and what cannot
+be gone on with says why. Every task keeps account of its starts in `log`."""
+
+import json
+import os
+import re
+import signal
+
+import harness
+
+RUN = ["pollard", "run", "--progress", "none"]
+RESUME = ["pollard", "resume", "--progress", "none"]
+
+# "bad" fails until there is a file "mended"; "slow" lasts until there is a file "gate".
+TASK = r"""
+echo "$1 $POLLARD_ATTEMPT" >>log
+case $1 in
+bad*) [ -e mended ] || { echo "the gearbox is stuck" >&2; exit 3; } ;;
+slow*) : >"began.$1"; while [ ! -e gate ]; do sleep 0.01; done ;;
+esac
+echo "done with $1"
+"""
+AGENT = "---\nname: %s\ncommand: sh %s\n---\nTurn the crank.\n"
+
+
+def prepare(t, *names):
+    t.write("task.sh", TASK)
+    t.write("list", "".join(json.dumps({"id": n, "run": ["sh", "task.sh", n]}) + "\n" for n in names))
+
+
+def item(name, **more):
+    return json.dumps({"id": name, "run": ["sh", "task.sh", name], **more}) + "\n"
+
+
+def steps(*ones):
+    return json.dumps({"version": 1, "steps": list(ones)})
+
+
+def kill(t, process, *, sig=signal.SIGKILL):
+    """Ends it and waits until its workers are gone too."""
+    process.kill(sig)
+    process.expect(-sig)
+    t.wait_for(lambda: not t.left_processes(), "the workers to be gone")
+
+
+def log(t):
+    return t.read("log").splitlines()
+
+
+def starts(t):
+    """How often each task was started."""
+    names = [line.split()[0] for line in log(t)]
+    return {name: names.count(name) for name in names}
+
+
+def begun(t, name):
+    t.wait_file(f"began.{name}")
+
+
+def done(t, *names):
+    for name in names:
+        t.wait_event("task-finished", task=name)
+
+
+def finals(t):
+    """The newest status of each task."""
+    return {r["task"]: r["status"] for r in t.events("task-finished")}
+
+
+def journal_bytes(t):
+    with open(os.path.join(t.run_dir(), "journal.jsonl"), "rb") as f:
+        return f.read()
+
+
+def put_journal(t, data):
+    with open(os.path.join(t.run_dir(), "journal.jsonl"), "wb") as f:
+        f.write(data)
+
+
+def with_crc(line):
+    return line + b',"crc":"%08x"}\n' % harness.crc32c(line)
+
+
+# Killed.
+
+def test_list(t):
+    """kill -9 twice in the middle of a list: what is done stays done, what ran is one more attempt"""
+    prepare(t, "a", "slow", "b", "c")
+    p = t.start(*RUN, "-j", "2", "-f", "list")
+    begun(t, "slow")
+    done(t, "a", "b", "c")
+    kill(t, p)
+    os.unlink(t.path("began.slow"))
+    p = t.start(*RESUME)
+    begun(t, "slow")
+    kill(t, p)
+    t.write("gate", "")
+    p = t.run(*RESUME)
+    t.equal(p.out, "done with slow\n")
+    t.equal(starts(t), {"a": 1, "slow": 3, "b": 1, "c": 1})
+    t.equal([line for line in log(t) if line.startswith("slow")], ["slow 1", "slow 2", "slow 3"])
+    t.equal(len(t.events("resumed")), 2)
+    t.contains(t.state_md(), "4 of 4 succeeded")
+    t.contains(t.run("pollard", "status").out, "complete")
+    t.equal(t.run("pollard", "failed").out, "")
+    t.contains(t.run("pollard", "show").out, "4 of 4 succeeded")
+
+
+def test_needs(t):
+    """kill -9 in a list with needs: what waits for what was interrupted runs after it"""
+    t.write("task.sh", TASK)
+    t.write("list", item("a") + item("slow") + item("b", needs=["a", "slow"]) + item("c", needs=["b"]))
+    p = t.start(*RUN, "-f", "list")
+    begun(t, "slow")
+    done(t, "a")
+    kill(t, p)
+    t.write("gate", "")
+    t.run(*RESUME)
+    t.equal(log(t)[-3:], ["slow 2", "b 1", "c 1"])
+    t.equal(starts(t)["a"], 1)
+
+
+def test_keep_order_and_merged(t):
+    """-k and -o merged after a kill: in the order of the list, with what was done before"""
+    prepare(t, "a", "slow", "b")
+    p = t.start(*RUN, "-o", "merged", "-f", "list")
+    begun(t, "slow")
+    done(t, "a", "b")
+    kill(t, p)
+    t.write("gate", "")
+    merged = t.run(*RESUME).out
+    t.equal(re.findall(r"done with (\w+)", merged), ["a", "slow", "b"])
+    t.equal(starts(t), {"a": 1, "slow": 2, "b": 1})
+
+
+def test_recovery(t):
+    """kill -9 in a recovery: several fail, the debugger was asked; the retries go on, none is repeated beyond -r"""
+    t.write(".pollard/agents/doctor.md", AGENT % ("doctor", "doctor.sh"))
+    t.write("doctor.sh", "cat >/dev/null\necho asked >>doctor\n"
+            """echo '{"relation":"related","cause":"oil","groups":[],"strategy":"sequential","fix":null,"""
+            """"retry":[],"escalate":false}'\n""")
+    t.write("task.sh", 'echo "$1 $POLLARD_ATTEMPT" >>log\n[ $1 != a ] || exit 0\n[ "$POLLARD_ATTEMPT" -gt 1 ] || exit 3\n'
+            ': >"again.$1"\nwhile [ ! -e gate ]; do sleep 0.01; done\n')
+    t.write("list", item("a") + item("x") + item("y"))
+    p = t.start(*RUN, "-r", "1", "--debugger", "doctor", "-f", "list")
+    t.wait_for(lambda: os.path.exists(t.path("again.x")) or os.path.exists(t.path("again.y")), "a retry")
+    kill(t, p)
+    t.write("gate", "")
+    t.run(*RESUME)
+    t.equal(starts(t)["a"], 1)
+    t.equal(sorted((starts(t)["x"], starts(t)["y"])), [2, 3])
+    t.equal(set(finals(t).values()), {"succeeded"})
+
+
+def test_fail_fast_pause(t):
+    """kill -9 while a failed task of --fail-fast waits for its retry: it is attempted again, not forgotten"""
+    prepare(t, "bad", "slow")
+    p = t.start(*RUN, "--fail-fast", "-r", "1", "-f", "list")
+    begun(t, "slow")
+    t.wait_event("attempt-finished", task="bad")
+    kill(t, p)
+    t.write("gate", "")
+    t.run(*RESUME, status=1)
+    t.equal([line for line in log(t) if line.startswith("bad")], ["bad 1", "bad 2"])
+    t.equal(finals(t), {"slow": "succeeded", "bad": "failed"})
+
+
+def test_workflow(t):
+    """kill -9 in the second step: the first is not run again, and its results are handed on"""
+    t.write("task.sh", TASK)
+    t.write("w.json", steps(
+        {"id": "one", "merge": "concat", "tasks": [json.loads(item("a")), json.loads(item("b"))]},
+        {"id": "two", "tasks": [json.loads(item("slow"))]},
+        {"id": "three", "tasks": [{"id": "look", "run": ["sh", "-c", 'cat "$POLLARD_RESULTS" >seen']}]}))
+    p = t.start(*RUN, "-f", "w.json")
+    begun(t, "slow")
+    kill(t, p)
+    t.write("gate", "")
+    t.run(*RESUME)
+    t.equal(starts(t), {"a": 1, "b": 1, "slow": 2})
+    for word in ("done with a", "done with b", "done with slow"):
+        t.contains(t.read("seen"), word)
+
+
+def test_foreach(t):
+    """kill -9 in a foreach step: its tasks are those that were made, each done once"""
+    t.write("task.sh", TASK)
+    t.write("w.json", steps(
+        {"id": "plan", "tasks": [{"id": "p", "run": ["sh", "-c", "echo p >>log; echo "
+                                                   """'{"items":["a","slow","b"]}' >&$POLLARD_RESULT_FD"""]}]},
+        {"id": "work", "foreach": "${{ steps.plan.tasks.p.result.items }}",
+         "task": {"id": "${{ item }}", "run": ["sh", "task.sh", "${{ item }}"]}}))
+    p = t.start(*RUN, "-f", "w.json")
+    begun(t, "slow")
+    done(t, "a", "b")
+    kill(t, p)
+    t.write("gate", "")
+    t.run(*RESUME)
+    t.equal(starts(t), {"p": 1, "a": 1, "slow": 2, "b": 1})
+    t.contains(t.state_md(), "3 of 3 succeeded")
+
+
+def interrupted_merge(t, sig):
+    t.write(".pollard/agents/joiner.md", AGENT % ("joiner", "join.sh"))
+    t.write("join.sh", 'cat >/dev/null\necho $POLLARD_ATTEMPT >>joins\n: >joining\n'
+            'while [ ! -e gate ]; do sleep 0.01; done\necho all as one\n')
+    t.write("task.sh", TASK)
+    t.write("w.json", steps(
+        {"id": "one", "merge": {"agent": "joiner"}, "tasks": [json.loads(item("a"))]},
+        {"id": "two", "tasks": [{"id": "look", "run": ["sh", "-c", 'cat "$POLLARD_RESULTS" >seen']}]}))
+    p = t.start(*RUN, "-f", "w.json")
+    t.wait_file("joining")
+    kill(t, p, sig=sig)
+    t.write("gate", "")
+    t.run(*RESUME)
+    t.equal(starts(t), {"a": 1})
+    t.equal(len(t.read("joins").split()), 2)
+    with open(os.path.join(t.run_dir(), "merged", "one.md"), encoding="utf-8") as f:
+        t.contains(f.read(), "all as one")
+
+
+def test_merge(t):
+    """kill -9 in a merge by an agent: it is asked again, the tasks are not run again"""
+    interrupted_merge(t, signal.SIGKILL)
+
+
+def test_merge_interrupted(t):
+    """SIGINT in a merge by an agent: likewise, and the next step begins only after it"""
+    interrupted_merge(t, signal.SIGINT)
+
+
+# Stopped in order.
+
+def test_interrupted(t):
+    """after SIGINT the cancelled tasks run, started or not"""
+    prepare(t, "a", "slow", "b")
+    p = t.start(*RUN, "-j", "1", "-f", "list")
+    begun(t, "slow")
+    kill(t, p, sig=signal.SIGINT)
+    t.equal(finals(t), {"a": "succeeded", "slow": "cancelled", "b": "cancelled"})
+    t.write("gate", "")
+    t.run(*RESUME)
+    t.equal(log(t), ["a 1", "slow 1", "slow 2", "b 1"])
+    t.equal(set(finals(t).values()), {"succeeded"})
+
+
+def test_deadline(t):
+    """after --deadline what it cut off runs"""
+    prepare(t, "a", "slow", "b")
+    t.run(*RUN, "-j", "1", "--deadline", "0.5s", "-f", "list", status=4)
+    t.write("gate", "")
+    t.run(*RESUME, "--deadline", "0")
+    t.equal(starts(t), {"a": 1, "slow": 2, "b": 1})
+
+
+# --retry-failed, and finished runs.
+
+def test_retry_failed(t):
+    """--retry-failed: fresh retries, what was skipped for it runs, and so do the steps that it had stopped"""
+    t.write("task.sh", TASK)
+    t.write("w.json", steps(
+        {"id": "one", "require": "all", "tasks": [json.loads(item("bad")), json.loads(item("a")),
+                                                  json.loads(item("after", needs=["bad"]))]},
+        {"id": "two", "tasks": [json.loads(item("b"))]}))
+    t.run(*RUN, "-f", "w.json", status=3)
+    t.equal(finals(t), {"a": "succeeded", "bad": "failed", "after": "skipped", "b": "skipped"})
+    t.write("mended", "")
+    t.run(*RESUME, "--retry-failed")
+    t.equal(starts(t), {"bad": 2, "a": 1, "after": 1, "b": 1})
+    t.equal(set(finals(t).values()), {"succeeded"})
+    t.equal(t.run("pollard", "failed").out, "")
+
+
+def test_finished(t):
+    """a finished run: its own status, and no record more"""
+    prepare(t, "a", "bad")
+    t.run(*RUN, "-f", "list", status=1)
+    before = journal_bytes(t)
+    p = t.run(*RESUME, status=1)
+    t.contains(p.err, "has ended")
+    t.equal(p.out, "")
+    t.equal(journal_bytes(t), before)
+
+
+def test_options(t):
+    """options of resume go over those of the run"""
+    prepare(t, "a", "slow", "bad")
+    p = t.start(*RUN, "-f", "list")
+    begun(t, "slow")
+    kill(t, p)
+    t.write("gate", "")
+    p = t.run(*RESUME, "-o", "json", "-j", "1", "--require", "partial")
+    summary = json.loads(p.out.splitlines()[-1])
+    t.equal((summary["outcome"], summary["succeeded"], summary["failed"]), ("partial", 2, 1))
+
+
+# Who else is there.
+
+def test_going_on(t):
+    """a run that is still going on: 75, and it goes on unharmed"""
+    prepare(t, "slow")
+    p = t.start(*RUN, "-f", "list")
+    begun(t, "slow")
+    t.contains(t.run(*RESUME, os.path.basename(t.run_dir()), status=75).err, "is still going on")
+    t.write("gate", "")
+    p.expect(0)
+    t.equal(log(t), ["slow 1"])
+
+
+def test_leftovers(t):
+    """a process of the run that got away is ended before anything starts"""
+    t.write("task.sh", "echo x >>log\n[ ! -e gate ] || { kill -0 $(cat daemon) 2>/dev/null && echo alive >>log; exit 0; }\n"
+            "setsid sh -c 'echo $$ >daemon.new; mv daemon.new daemon; exec sleep 1000' &\n"
+            "while :; do sleep 0.01; done\n")
+    t.write("list", item("a"))
+    p = t.start(*RUN, "-f", "list")
+    t.wait_file("daemon")
+    p.kill(signal.SIGKILL)
+    p.expect(-9)
+    t.write("gate", "")
+    t.run(*RESUME)
+    t.equal(log(t), ["x", "x"])
+
+
+# The journal.
+
+def interrupted_list(t):
+    prepare(t, "a", "slow", "b")
+    p = t.start(*RUN, "-f", "list")
+    begun(t, "slow")
+    done(t, "a", "b")
+    kill(t, p)
+    t.write("gate", "")
+
+
+def test_torn(t):
+    """a torn tail is cut off, and the run goes on"""
+    interrupted_list(t)
+    put_journal(t, journal_bytes(t) + b'{"v":1,"seq":99,"ti')
+    t.run(*RESUME)
+    t.equal(starts(t), {"a": 1, "slow": 2, "b": 1})
+    t.check([r["seq"] for r in t.journal()] == list(range(1, len(t.journal()) + 1)), "numbers with gaps")
+
+
+def test_damage(t):
+    """damage in the middle is refused with its line; --repair sets that line aside"""
+    interrupted_list(t)
+    lines = journal_bytes(t).splitlines(keepends=True)
+    at = next(i for i, line in enumerate(lines) if b'"attempt-started"' in line and b'"task":"slow"' in line)
+    lines[at] = lines[at].replace(b'"attempt":1', b'"attempt":7')
+    put_journal(t, b"".join(lines))
+    p = t.run(*RESUME, status=74)
+    t.contains(p.err, f"journal.jsonl:{at + 1}: damaged record")
+    t.equal(journal_bytes(t), b"".join(lines))
+    t.contains(t.run(*RESUME, "--repair").err, "set aside 1 line")
+    t.equal({name: n for name, n in starts(t).items() if name != "slow"}, {"a": 1, "b": 1})
+
+
+def test_newer(t):
+    """a newer version's journal is refused, and left alone"""
+    interrupted_list(t)
+    lines = journal_bytes(t).splitlines(keepends=True)
+    lines[-1] = with_crc(lines[-1][:-19].replace(b'{"v":1,', b'{"v":2,'))
+    put_journal(t, b"".join(lines))
+    t.contains(t.run(*RESUME, status=74).err, "newer version")
+    t.equal(journal_bytes(t), b"".join(lines))
+
+
+# Streams.
+
+def test_stream_cut(t):
+    """a stream that was cut: what was read is finished, the record is named, and it is never 0"""
+    prepare(t)
+    p = t.start(*RUN, "--stream", "--", "sh", "task.sh", stdin="pipe")
+    p.write("a\nslow\n")
+    begun(t, "slow")
+    done(t, "1")
+    kill(t, p)
+    p.close_stdin()
+    t.write("gate", "")
+    t.contains(t.run(*RESUME, status=1).err, "cut after record 2")
+    t.equal(starts(t), {"a": 1, "slow": 2})
+    t.run(*RESUME, status=1)
+
+
+def test_stream_interrupted(t):
+    """a stream that was cut by a signal while no task ran is no success either"""
+    prepare(t)
+    p = t.start(*RUN, "--stream", "--", "sh", "task.sh", stdin="pipe")
+    p.write("a\n")
+    done(t, "1")
+    kill(t, p, sig=signal.SIGINT)
+    p.close_stdin()
+    t.contains(t.run(*RESUME, status=1).err, "cut after record 1")
+
+
+# Where.
+
+def test_directory(t):
+    """from another directory the run's own is used; one that is gone is named"""
+    prepare(t, "a", "bad")
+    t.run(*RUN, "-f", "list", status=1)
+    os.mkdir(t.path("..", "elsewhere"))
+    t.run(*RESUME, "--retry-failed", status=1, cwd=t.path("..", "elsewhere"))
+    t.equal(log(t).count("bad 2"), 1)
+    os.rename(t.dir, t.dir + ".gone")
+    p = t.run(*RESUME, "--retry-failed", status=66, cwd=t.path("..", "elsewhere"))
+    os.rename(t.dir + ".gone", t.dir)
+    t.contains(p.err, f"cannot change to '{t.dir}'")
+
+
+def test_which(t):
+    """RUN by a prefix; an unknown one and no run at all are 66"""
+    t.contains(t.run(*RESUME, status=66).err, "no run")
+    prepare(t, "bad")
+    t.run(*RUN, "-f", "list", status=2)
+    t.run(*RESUME, os.path.basename(t.run_dir())[:12], status=2)
+    t.contains(t.run(*RESUME, "1999", status=66).err, "1999")
+
+
+def test_agent_gone(t):
+    """an agent that is gone: said, and nothing is started"""
+    t.write(".pollard/agents/worker.md", AGENT % ("worker", "task.sh slow"))
+    t.write("task.sh", TASK)
+    t.write("list", '{"id":"a","agent":"worker","prompt":"x"}\n')
+    p = t.start(*RUN, "-f", "list")
+    begun(t, "slow")
+    kill(t, p)
+    os.unlink(t.path(".pollard/agents/worker.md"))
+    before = journal_bytes(t)
+    t.contains(t.run(*RESUME, status=65).err, "'worker'")
+    t.equal(journal_bytes(t), before)
+
+
+# An edited list.
+
+def test_edited(t):
+    """run --resume: unchanged ones stay, changed and new ones run with what needs them, removed ones are history"""
+    t.write("task.sh", TASK)
+    again = [*RUN, "--resume", "-f", "list"]
+    t.write("list", item("a") + item("bad") + item("b", needs=["bad"]) + item("gone"))
+    t.run(*again, status=1)
+    t.equal(len(t.runs()), 1)
+    t.write("list", item("a") + json.dumps({"id": "bad", "run": ["sh", "-c", "echo mended $POLLARD_ATTEMPT >>log"]}) +
+            "\n" + item("b", needs=["bad"]) + item("new"))
+    t.run(*again)
+    t.equal(len(t.runs()), 1)
+    t.equal(starts(t), {"a": 1, "bad": 1, "gone": 1, "mended": 1, "b": 1, "new": 1})
+    t.check("mended 2" in log(t), "the attempts of a changed task are not numbered on")
+    t.equal([r["task"] for r in t.events("task-removed")], ["gone"])
+    t.run(*again)
+    t.equal(len(log(t)), 6)
+
+
+def test_edited_to_nothing(t):
+    """run --resume of a list that was emptied or is wrong leaves the run as it is"""
+    prepare(t, "a")
+    t.run(*RUN, "-f", "list")
+    before = journal_bytes(t)
+    t.write("list", "")
+    t.contains(t.run(*RUN, "--resume", "-f", "list").err, "0 tasks")
+    t.write("list", '{"id":"a","rum":1}\n')
+    t.run(*RUN, "--resume", "-f", "list", status=65)
+    t.equal(journal_bytes(t), before)
