@@ -325,14 +325,16 @@ static bool takes_input(enum command command)
 	return command == COMMAND_RUN || command == COMMAND_PLAN;
 }
 
+static const char *how_many(size_t words)
+{
+	if (words == 0)
+		return "no argument";
+	return words == 1 ? "one argument at most" : "two arguments at most";
+}
+
 /* What is left: COMMAND (run, plan), or words between which options may stand (the others). */
 static int take_words(struct parser *p)
 {
-	static const char *const how_many[COMMAND_WORDS_MAX + 1] = {
-		"no argument",
-		"one argument at most",
-		"two arguments at most",
-	};
 	const struct command_info *info = &command_table[p->command];
 	size_t taken = 0;
 	bool ended = false;
@@ -347,7 +349,7 @@ static int take_words(struct parser *p)
 		}
 		if (taken >= info->nwords) {
 			buf_addf(p->error, "'pollard %s' takes %s, got '%s'", info->name,
-			    how_many[info->nwords], safe(p->argv[p->at]));
+			    how_many(info->nwords), safe(p->argv[p->at]));
 			return option_usage(p->error, p->command);
 		}
 		*(const char **)((char *)p->config + info->words[taken++]) = p->argv[p->at++];

@@ -64,6 +64,37 @@ static void list_text(struct buf *text, const struct config *c, const struct rep
 	}
 }
 
+static bool is_record_of(const struct task *task, const struct replay_task *t)
+{
+	return task->record_len == t->record_len &&
+	    memcmp(task->record, t->record, t->record_len) == 0;
+}
+
+/* An id that is the number of its record stays what it was, whatever is not in the list any more. */
+static void keep_ids(struct plan *p, struct step *step, const struct replay *r, size_t first)
+{
+	size_t i = step->first;
+	idset_free(&step->ids);
+	for (size_t t = first; t != REPLAY_NONE && i < step->first + step->count;
+	     t = r->tasks[t].next) {
+		const struct replay_task *was = &r->tasks[t];
+		if (was->removed || was->record == NULL)
+			continue;
+		struct task *task = &p->tasks[i++];
+		if (is_record_of(task, was)) {
+			task->id = arena_strdup(&p->arena, was->id);
+			task->number = was->number;
+		}
+		idset_add(&step->ids, task->id, (uint32_t)i, task->line);
+	}
+}
+
+static void keep_all_ids(struct plan *p, const struct replay *r)
+{
+	for (size_t i = 0; i < p->nsteps && i < r->nsteps; i++)
+		keep_ids(p, &p->steps[i], r, r->steps[i].first);
+}
+
 /* What is read again as it was; whatever is wrong with it now (an agent is gone) is said. */
 static int read_list(struct loaded *l, const struct replay *r, struct diag *diag)
 {
@@ -80,6 +111,8 @@ static int read_list(struct loaded *l, const struct replay *r, struct diag *diag
 	if (fd >= 0)
 		close(fd);
 	buf_free(&text);
+	if (result == 0 && diag->count == 0)
+		keep_all_ids(&l->plan, r);
 	return result < 0 ? EXIT_SYSTEM : 0;
 }
 

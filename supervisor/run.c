@@ -307,8 +307,13 @@ static void force_journal(struct run *run)
 /* For a person who must decide; one that cannot be written is told of, and `pollard show` has all of it. */
 static const char *write_escalation(struct run *run)
 {
-	if (!run->escalated || !run->record.kept || run->record.error != 0)
+	if (!run->record.kept || run->record.error != 0)
 		return NULL;
+	/* what a person had to decide before the run went on is decided */
+	if (!run->escalated) {
+		unlinkat(run->record.dir.fd, ESCALATION_NAME, 0);
+		return NULL;
+	}
 	if (escalation_write(&run->record.dir, run->plan->name) == 0)
 		return ESCALATION_NAME;
 	summary_say(run, "pollard: warning: cannot write '%s/%s': %s\n", safe(run->record.dir.path),

@@ -467,12 +467,20 @@ static void run_finished(struct state *s, const cJSON *record)
 	get_counts(&s->counts, record);
 }
 
-static void resumed(struct state *s)
+static void resumed(struct state *s, const cJSON *record)
 {
+	const cJSON *again = json_get(record, "again");
+	/* what runs again may need nobody to decide any more */
+	bool decided = again != NULL && again->child != NULL;
+
 	s->finished = false;
 	s->abandoned = false;
+	if (decided)
+		set_whole(&s->escalated, NULL);
 	for (size_t i = 0; i < s->nsteps; i++) {
 		s->steps[i].counts.running = 0;
+		if (decided)
+			set_whole(&s->steps[i].escalated, NULL);
 		table_stop(&s->steps[i].listed);
 		table_stop(&s->steps[i].failures);
 	}
@@ -515,7 +523,7 @@ static void run_event(struct state *s, const char *event, const cJSON *record)
 	else if (strcmp(event, "run-finished") == 0)
 		run_finished(s, record);
 	else if (strcmp(event, "resumed") == 0)
-		resumed(s);
+		resumed(s, record);
 	else if (strcmp(event, "escalated") == 0)
 		set_text(&s->escalated, json_get_string(record, "reason"));
 }
@@ -544,7 +552,7 @@ void state_abandoned(struct state *s)
 {
 	if (s->finished)
 		return;
-	resumed(s);
+	resumed(s, NULL);
 	s->abandoned = true;
 }
 

@@ -122,7 +122,7 @@ static void check_step(struct run *run)
 		run->stop.step_only = true;
 	} else if (budget_is_spent(run)) {
 		progress_line(&run->progress, "the budget is used up: nothing more starts");
-		run->cut_short = REASON_DEADLINE;
+		run->cut_short = REASON_BUDGET;
 		stop_run(run, REASON_BUDGET, true);
 	}
 }
@@ -136,7 +136,7 @@ void stop_check(struct run *run)
 	if (run->deadline_at > 0 && !run->stop.stopping && clock_mono_ms() >= run->deadline_at &&
 	    run->phase != PHASE_OVER) {
 		progress_line(&run->progress, "the deadline has come");
-		run->cut_short = REASON_BUDGET;
+		run->cut_short = REASON_DEADLINE;
 		stop_run(run, REASON_DEADLINE, false);
 	}
 	check_step(run);

@@ -1,6 +1,7 @@
 """Going on with a run (spec chapter 5): what is done is never done again, what was under way is, and what cannot
 be gone on with says why. Every task keeps account of its starts in `log`."""
 
+import fcntl
 import json
 import os
 import re
@@ -79,6 +80,15 @@ def put_journal(t, data):
 
 def with_crc(line):
     return line + b',"crc":"%08x"}\n' % harness.crc32c(line)
+
+
+def holds(pid, name):
+    """Whether the process has a file of that name open."""
+    try:
+        return any(os.path.basename(os.readlink(f"/proc/{pid}/fd/{fd}")) == name
+                   for fd in os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return False
 
 
 # Killed.
@@ -178,8 +188,12 @@ def test_workflow(t):
     t.write("gate", "")
     t.run(*RESUME)
     t.equal(starts(t), {"a": 1, "b": 1, "slow": 2})
-    for word in ("done with a", "done with b", "done with slow"):
-        t.contains(t.read("seen"), word)
+    seen = json.loads(t.read("seen"))["steps"]
+    for step, name in (("one", "a"), ("one", "b"), ("two", "slow")):
+        with open(seen[step]["tasks"][name]["output"], encoding="utf-8") as f:
+            t.equal(f.read(), f"done with {name}\n")
+    with open(seen["one"]["merged"], encoding="utf-8") as f:
+        t.equal(re.findall("done with (.)", f.read()), ["a", "b"])
 
 
 def test_foreach(t):
@@ -187,9 +201,9 @@ def test_foreach(t):
     t.write("task.sh", TASK)
     t.write("w.json", steps(
         {"id": "plan", "tasks": [{"id": "p", "run": ["sh", "-c", "echo p >>log; echo "
-                                                   """'{"items":["a","slow","b"]}' >&$POLLARD_RESULT_FD"""]}]},
-        {"id": "work", "foreach": "${{ steps.plan.tasks.p.result.items }}",
-         "task": {"id": "${{ item }}", "run": ["sh", "task.sh", "${{ item }}"]}}))
+                                                   """'{"items":[{"id":"a"},{"id":"slow"},{"id":"b"}]}' >&$POLLARD_RESULT_FD"""]}]},
+        {"id": "work", "foreach": {"in": "steps.plan.tasks.p.result.items", "as": "item"},
+         "task": {"id": "${{ item.id }}", "run": ["sh", "-c", 'sh task.sh "$POLLARD_TASK"']}}))
     p = t.start(*RUN, "-f", "w.json")
     begun(t, "slow")
     done(t, "a", "b")
@@ -253,6 +267,16 @@ def test_deadline(t):
     t.equal(starts(t), {"a": 1, "slow": 2, "b": 1})
 
 
+def test_budget(t):
+    """after a budget what it left out runs, with a greater one"""
+    t.write(".pollard/agents/worker.md", "---\nname: worker\ncommand: sh task.sh {task}\ntokens: 100\n---\nx\n")
+    t.write("task.sh", TASK)
+    t.run(*RUN, "--agent", "worker", "-j", "1", "--budget-tokens", "150", input="a\nb\nc\n", status=4)
+    t.equal(starts(t), {"1": 1})
+    t.run(*RESUME, "--budget-tokens", "1000")
+    t.equal(starts(t), {"1": 1, "2": 1, "3": 1})
+
+
 # --retry-failed, and finished runs.
 
 def test_retry_failed(t):
@@ -305,6 +329,27 @@ def test_going_on(t):
     t.write("gate", "")
     p.expect(0)
     t.equal(log(t), ["slow 1"])
+
+
+def test_living_worker(t):
+    """a worker of a killed supervisor that still lives is waited for: nothing starts before it is gone"""
+    prepare(t, "slow")
+    p = t.start(*RUN, "-f", "list")
+    begun(t, "slow")
+    kill(t, p)
+    t.write("gate", "")
+    # as a worker holds it
+    fd = os.open(os.path.join(t.run_dir(), "lease"), os.O_RDWR)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        p = t.start(*RESUME)
+        t.wait_for(lambda: holds(p.pid, "lease"), "the lease to be looked at")
+        t.equal(p.status, None)
+        t.equal(log(t), ["slow 1"])
+    finally:
+        os.close(fd)
+    p.expect(0)
+    t.equal(log(t), ["slow 1", "slow 2"])
 
 
 def test_leftovers(t):
@@ -400,11 +445,12 @@ def test_directory(t):
     """from another directory the run's own is used; one that is gone is named"""
     prepare(t, "a", "bad")
     t.run(*RUN, "-f", "list", status=1)
-    os.mkdir(t.path("..", "elsewhere"))
-    t.run(*RESUME, "--retry-failed", status=1, cwd=t.path("..", "elsewhere"))
+    elsewhere = os.path.join(t.base, "elsewhere")
+    os.mkdir(elsewhere)
+    t.run(*RESUME, "--retry-failed", status=1, cwd=elsewhere)
     t.equal(log(t).count("bad 2"), 1)
     os.rename(t.dir, t.dir + ".gone")
-    p = t.run(*RESUME, "--retry-failed", status=66, cwd=t.path("..", "elsewhere"))
+    p = t.run(*RESUME, "--retry-failed", status=66, cwd=elsewhere)
     os.rename(t.dir + ".gone", t.dir)
     t.contains(p.err, f"cannot change to '{t.dir}'")
 
@@ -462,3 +508,30 @@ def test_edited_to_nothing(t):
     t.write("list", '{"id":"a","rum":1}\n')
     t.run(*RUN, "--resume", "-f", "list", status=65)
     t.equal(journal_bytes(t), before)
+
+
+def test_edited_numbers(t):
+    """kill -9 of an edited run: an id that is a number stays that task's, and what was done is not done again"""
+    t.write("task.sh", TASK)
+    t.write("list", item("a"))
+    t.run(*RUN, "-f", "list")
+    t.write("list", json.dumps({"run": ["sh", "task.sh", "first"]}) + "\n" + item("a") + item("slow"))
+    p = t.start(*RUN, "--resume", "-f", "list")
+    begun(t, "slow")
+    done(t, "1")
+    kill(t, p)
+    t.write("gate", "")
+    t.run(*RESUME)
+    t.equal(starts(t), {"a": 1, "first": 1, "slow": 2})
+
+
+def test_repaired_numbers(t):
+    """--repair that sets a task aside: the others keep their numbers, and none that is done runs again"""
+    prepare(t)
+    t.run(*RUN, "-j", "1", "--", "sh", "task.sh", input="a\nb\nbad\n", status=1)
+    lines = journal_bytes(t).splitlines(keepends=True)
+    lines[1] = lines[1].replace(b'"number":1', b'"number":9')
+    put_journal(t, b"".join(lines))
+    t.write("mended", "")
+    t.run(*RESUME, "--repair", "--retry-failed")
+    t.equal(starts(t), {"a": 1, "b": 1, "bad": 2})
