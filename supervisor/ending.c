@@ -116,7 +116,7 @@ void ending_notify(struct run *run, const struct totals *totals, int status)
 	const char *command = run->config->notify;
 	const int signal = run->stop.signal;
 	struct buf json = BUF_INIT;
-	struct notify_words words;
+	struct notify_words words = { .status = "" };
 	struct job job;
 
 	/* whoever kills a second time waits for nothing more */
