@@ -119,6 +119,7 @@ void record_reopen(struct record *r, const struct config *config, struct rundir 
 		.lease_fd = lease_fd,
 		.journal = journal,
 		.state = state_new() };
+	*dir = (struct rundir){ .fd = -1, .out_fd = -1, .merged_fd = -1 };
 }
 
 void record_close(struct record *r)

@@ -516,6 +516,7 @@ static int resume_any(const struct config *config, worker_fn worker, bool edited
 	signal(SIGUSR1, SIG_IGN);
 	int status = resume(&s, &run, worker);
 	int signal = run.stop.signal;
+	rundir_close(&s.dir);
 	if (s.lock_fd >= 0)
 		close(s.lock_fd);
 	if (s.lease_fd >= 0)
