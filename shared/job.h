@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shared/backend.h"
+
 /*
  * Exit status of a worker whose result says that the system had no process or no descriptor for its
  * command: nothing has run, and the same attempt may be made later. Any other is 0.
@@ -97,8 +99,17 @@ struct job {
 	const char *fence;  /* a word that no task can know beforehand, around data in a prompt */
 	const char *system; /* JOB_AGENT: the system prompt, or NULL */
 	size_t system_len;
-	const char *model; /* replaces {model}; NULL: "" */
-	bool want_json;	   /* the result must be a JSON object */
+	const char *model;    /* replaces {model}; NULL: "" */
+	enum adapter adapter; /* JOB_AGENT: how its output is read */
+	const char *session; /* replaces {session}: the one that is gone on with; NULL: a new one */
+	const struct backend *backend; /* JOB_AGENT: the client; NULL: a command of its own */
+	const char *
+	    private_config; /* path of the directory that is the client's configuration; NULL: the user's */
+	const char
+	    *tmp_parent; /* where the directory for TMPDIR is made; NULL: the command gets none */
+	const char *const
+	    *writes;	/* patterns of what it said it writes, NULL-terminated; NULL: nothing */
+	bool want_json; /* the result must be a JSON object */
 	const char *
 	    last_error; /* what the attempt before said, for the file POLLARD_LAST_ERROR (a memfd of the worker); or NULL */
 	size_t last_error_len;

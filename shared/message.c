@@ -38,6 +38,8 @@ enum tag {
 	TAG_MAX_RSS,
 	TAG_CPU,
 	TAG_LEFTOVERS,
+	TAG_RETRY,
+	TAG_RESETS,
 	/* the last integer; from here on bytes, which may be missing */
 	TAG_OUT_DATA,
 	TAG_ERR_DATA,
@@ -47,12 +49,15 @@ enum tag {
 	TAG_SUMMARY,
 	TAG_WARNING,
 	TAG_FILE,
-	TAG_USAGE, /* tokens in, tokens out, the bits of a double */
+	TAG_SESSION,
+	TAG_USAGE, /* tokens in, tokens out, the bits of a double: below 0 when it is not known */
 	TAG_COUNT
 };
 
 #define TAG_NUMBERS_END TAG_OUT_DATA
 #define USAGE_SIZE 24
+/* MESSAGE_PRESSURE: reason, milliseconds. */
+#define PRESSURE_SIZE 9
 
 /* What a field may hold. Integers: from min to max; bytes: at most max of them. */
 struct rule {
@@ -81,6 +86,8 @@ static const struct rule rules[TAG_COUNT] = {
 	[TAG_MAX_RSS] = { 0, NUMBER_MAX, false, "memory out of range" },
 	[TAG_CPU] = { 0, TIME_MAX_MS, false, "processor time out of range" },
 	[TAG_LEFTOVERS] = { 0, INT_MAX, false, "count of leftover processes out of range" },
+	[TAG_RETRY] = { 0, TIME_MAX_MS, false, "time to wait out of range" },
+	[TAG_RESETS] = { 0, TIME_MAX_MS, false, "time of a reset out of range" },
 	[TAG_OUT_DATA] = { 0, INLINE_MAX, false, "standard output too long" },
 	[TAG_ERR_DATA] = { 0, INLINE_MAX, false, "standard error too long" },
 	[TAG_TEXT] = { 0, TEXT_MAX, false, "text too long" },
@@ -89,6 +96,7 @@ static const struct rule rules[TAG_COUNT] = {
 	[TAG_SUMMARY] = { 0, LINE_MAX_BYTES, true, "summary too long or not UTF-8" },
 	[TAG_WARNING] = { 0, LINE_MAX_BYTES, true, "warning too long or not UTF-8" },
 	[TAG_FILE] = { 1, PATH_MAX * 3, true, "name of a file empty, too long or not UTF-8" },
+	[TAG_SESSION] = { 1, SESSION_MAX, true, "session empty, too long or not UTF-8" },
 	[TAG_USAGE] = { USAGE_SIZE, USAGE_SIZE, false, "usage of another length" },
 };
 
@@ -208,11 +216,12 @@ static int64_t clamp_tokens(int64_t tokens)
 static void add_usage(struct buf *out, const struct usage *u)
 {
 	char bytes[USAGE_SIZE];
+	double told = u->usd_known ? u->usd : -1;
 	uint64_t usd;
 
 	if (!u->known)
 		return;
-	memcpy(&usd, &u->usd, sizeof(usd));
+	memcpy(&usd, &told, sizeof(usd));
 	put_number(bytes, (uint64_t)clamp_tokens(u->input_tokens), 8);
 	put_number(bytes + 8, (uint64_t)clamp_tokens(u->output_tokens), 8);
 	put_number(bytes + 16, usd, 8);
@@ -231,6 +240,8 @@ static void add_fields(struct buf *out, const struct result *r)
 	add_count(out, TAG_MAX_RSS, r->max_rss_kb);
 	add_number(out, TAG_CPU, r->cpu_ms);
 	add_number(out, TAG_LEFTOVERS, r->leftovers);
+	add_number(out, TAG_RETRY, r->retry_ms);
+	add_number(out, TAG_RESETS, r->resets_ms);
 	add_streams(out, r);
 	add_answer(out, r);
 	add_text(out, TAG_ERROR, r->error);
@@ -239,6 +250,7 @@ static void add_fields(struct buf *out, const struct result *r)
 		add_field(out, TAG_STRUCTURED, r->structured, strlen(r->structured));
 	for (size_t i = 0; i < r->nfiles; i++)
 		add_text(out, TAG_FILE, r->files[i]);
+	add_text(out, TAG_SESSION, r->session);
 	add_usage(out, &r->usage);
 }
 
@@ -277,6 +289,17 @@ void message_encode_output(struct buf *out, bool is_err, const void *data, size_
 	end_frame(out, start);
 }
 
+void message_encode_pressure(struct buf *out, enum reason reason, int64_t retry_ms)
+{
+	size_t start = begin_frame(out, MESSAGE_PRESSURE);
+	char bytes[PRESSURE_SIZE];
+
+	bytes[0] = (char)reason;
+	put_number(bytes + 1, (uint64_t)(retry_ms < 0 ? 0 : retry_ms), 8);
+	buf_add(out, bytes, sizeof(bytes));
+	end_frame(out, start);
+}
+
 static ssize_t no_frame(const char **why, const char *text)
 {
 	*why = text;
@@ -295,7 +318,7 @@ ssize_t message_frame(const char *data, size_t len, enum message_type *type, con
 		return 0;
 	if (data[4] != MESSAGE_VERSION)
 		return no_frame(why, "unknown version of message");
-	if (data[5] != MESSAGE_RESULT && data[5] != MESSAGE_OUTPUT)
+	if (data[5] != MESSAGE_RESULT && data[5] != MESSAGE_OUTPUT && data[5] != MESSAGE_PRESSURE)
 		return no_frame(why, "unknown type of message");
 	if (data[6] != 0 || data[7] != 0)
 		return no_frame(why, "reserved bytes are not zero");
@@ -335,16 +358,25 @@ static bool take_usage(struct decoder *d, const char *data, struct usage *u)
 	double usd;
 
 	memcpy(&usd, &bits, sizeof(usd));
-	if (input > (uint64_t)TOKENS_MAX || output > (uint64_t)TOKENS_MAX || !isfinite(usd) ||
-	    usd < 0)
+	if (input > (uint64_t)TOKENS_MAX || output > (uint64_t)TOKENS_MAX || !isfinite(usd))
 		return wrong(d, "usage out of range");
 	*u = (struct usage){
 		.known = true,
 		.input_tokens = (int64_t)input,
 		.output_tokens = (int64_t)output,
-		.usd = usd,
+		.usd_known = usd >= 0,
+		.usd = usd >= 0 ? usd : 0,
 	};
 	return true;
+}
+
+static bool take_session(struct decoder *d, const char *data, size_t len, struct result *r)
+{
+	char *session = xmemdup0(data, len);
+
+	result_set_session(r, session);
+	free(session);
+	return r->session != NULL || wrong(d, "a session that is no word");
 }
 
 static bool take_bytes(struct decoder *d, unsigned tag, const char *data, size_t len,
@@ -383,6 +415,8 @@ static bool take_bytes(struct decoder *d, unsigned tag, const char *data, size_t
 		r->files = xreallocarray(r->files, r->nfiles + 1, sizeof(r->files[0]));
 		r->files[r->nfiles++] = xmemdup0(data, len);
 		break;
+	case TAG_SESSION:
+		return take_session(d, data, len, r);
 	case TAG_USAGE:
 		return take_usage(d, data, &r->usage);
 	default:
@@ -490,6 +524,8 @@ static bool set_numbers(struct decoder *d, struct result *r)
 	r->max_rss_kb = (uint64_t)d->numbers[TAG_MAX_RSS];
 	r->cpu_ms = d->numbers[TAG_CPU];
 	r->leftovers = (unsigned)d->numbers[TAG_LEFTOVERS];
+	r->retry_ms = d->numbers[TAG_RETRY];
+	r->resets_ms = d->numbers[TAG_RESETS];
 	return true;
 }
 
@@ -531,6 +567,24 @@ bool message_decode_output(const char *frame, size_t len, bool *is_err, const ch
 	*data = frame + MESSAGE_HEADER + 1;
 	*data_len = len - MESSAGE_HEADER - 1;
 	return true;
+}
+
+bool message_decode_pressure(const char *frame, size_t len, enum reason *reason, int64_t *retry_ms,
+    const char **why)
+{
+	uint64_t ms;
+
+	if (!check_frame(frame, len, MESSAGE_PRESSURE, why))
+		return false;
+	*why = "a sign of pressure out of range";
+	if (len != MESSAGE_HEADER + PRESSURE_SIZE)
+		return false;
+	*reason = (enum reason)frame[MESSAGE_HEADER];
+	if (*reason != REASON_RATE_LIMIT && *reason != REASON_QUOTA && *reason != REASON_AUTH)
+		return false;
+	ms = get_number(frame + MESSAGE_HEADER + 1, 8);
+	*retry_ms = (int64_t)ms;
+	return ms <= (uint64_t)TIME_MAX_MS;
 }
 
 bool message_decode_result(const char *frame, size_t len, struct result *r, const char **why)

@@ -35,6 +35,11 @@
 enum message_type {
 	MESSAGE_RESULT = 1, /* the one result of the attempt; nothing may follow */
 	MESSAGE_OUTPUT = 2, /* live output: a byte 0 (stdout) or 1 (stderr), then a piece of it */
+	/*
+	 * A client says, while it runs, that its service holds it back: a byte, enum reason
+	 * (rate-limit, quota or auth), then eight bytes, the milliseconds to wait; 0: not said.
+	 */
+	MESSAGE_PRESSURE = 3,
 };
 
 /* Appends one frame that holds the result. */
@@ -48,6 +53,11 @@ void message_encode_output(struct buf *out, bool is_err, const void *data, size_
  */
 bool message_decode_output(const char *frame, size_t len, bool *is_err, const char **data,
     size_t *data_len, const char **why);
+
+void message_encode_pressure(struct buf *out, enum reason reason, int64_t retry_ms);
+/* False, and *why, when it is none. */
+bool message_decode_pressure(const char *frame, size_t len, enum reason *reason, int64_t *retry_ms,
+    const char **why);
 
 /*
  * Looks at the beginning of what has come over the pipe.

@@ -97,8 +97,24 @@ void result_free(struct result *r)
 	for (size_t i = 0; i < r->nfiles; i++)
 		free(r->files[i]);
 	free(r->files);
+	free(r->session);
 	free(r->warning);
 	result_init(r);
+}
+
+/* It becomes a word of a command line, so an option must not come of it. */
+void result_set_session(struct result *r, const char *id)
+{
+	size_t len = strlen(id);
+
+	if (len == 0 || len > SESSION_MAX || id[0] == '-')
+		return;
+	for (size_t i = 0; i < len; i++) {
+		if (id[i] <= ' ' || id[i] > '~')
+			return;
+	}
+	free(r->session);
+	r->session = xstrdup(id);
 }
 
 void result_add_file(struct result *r, const char *path)

@@ -20,6 +20,7 @@
 #define TEXT_MAX (2 * 1024 * 1024)
 #define SUMMARY_MAX 200 /* characters */
 #define FILES_MAX 20
+#define SESSION_MAX 200
 
 #define RESULT_STATUSES(X) \
 	X(SUCCEEDED, "succeeded") \
@@ -101,7 +102,8 @@ struct usage {
 	bool known; /* else nothing was said */
 	int64_t input_tokens;
 	int64_t output_tokens;
-	double usd; /* finite, not negative */
+	bool usd_known; /* most clients tell tokens alone */
+	double usd;	/* finite, not negative; 0 when it is not known */
 };
 
 /* A count of tokens is at most this, as any number that JSON holds exactly. */
@@ -129,7 +131,10 @@ struct result {
 	char **files;	  /* UTF-8; nfiles of them, at most FILES_MAX */
 	size_t nfiles;
 	struct usage usage;
-	char *warning;	     /* what a person should know although the status stands; or NULL */
+	char *session;	   /* by which the client can go on with it; or NULL */
+	int64_t retry_ms;  /* a rate limit: how long the service asks to wait; 0: it did not say */
+	int64_t resets_ms; /* a quota: when it is there again, wall clock; 0: not known */
+	char *warning;	   /* what a person should know although the status stands; or NULL */
 	uint64_t max_rss_kb; /* of the largest process of the tree */
 	int64_t cpu_ms;	     /* user and system, whole tree */
 	unsigned leftovers;  /* processes that were still there when the command was not */
@@ -137,14 +142,16 @@ struct result {
 
 void result_init(struct result *r);
 void result_free(struct result *r);
+/* Takes a copy of id as the session; ignored when it is empty, no word of printable ASCII, or longer than SESSION_MAX. */
+void result_set_session(struct result *r, const char *id);
 /* Takes a copy of path (U+FFFD for what is not UTF-8); beyond FILES_MAX it is ignored. */
 void result_add_file(struct result *r, const char *path);
 /* Replaces r->error; bad UTF-8 in it becomes U+FFFD, a newline a blank. */
 void result_set_error(struct result *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * Reads {"input_tokens", "output_tokens", "usd"}: numbers from 0 on, each of them optional (a missing one
- * is 0), other members ignored. False, and *u as it was, when it is no object or one of them is something
+ * Reads {"input_tokens", "output_tokens", "usd"}: numbers from 0 on, each of them optional (missing
+ * tokens are 0, a missing or null "usd" is not known), other members ignored. False, and *u as it was, when it is no object or one of them is something
  * else.
  */
 bool usage_from_json(struct usage *u, const cJSON *object);

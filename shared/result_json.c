@@ -107,7 +107,7 @@ static void add_usage(cJSON *object, const struct usage *u)
 	usage = cJSON_CreateObject();
 	json_add_integer(usage, "input_tokens", u->input_tokens);
 	json_add_integer(usage, "output_tokens", u->output_tokens);
-	json_add_item(usage, "usd", cJSON_CreateNumber(u->usd));
+	json_add_item(usage, "usd", u->usd_known ? cJSON_CreateNumber(u->usd) : cJSON_CreateNull());
 	json_add_item(object, "usage", usage);
 }
 
@@ -134,6 +134,12 @@ void result_to_json(const struct result *r, cJSON *object, const char *out_path,
 	json_add_integer(object, "max_rss", clamp(r->max_rss_kb));
 	json_add_seconds(object, "cpu_seconds", r->cpu_ms);
 	json_add_integer(object, "leftover_processes", r->leftovers);
+	if (r->session != NULL)
+		json_add_string(object, "session", r->session);
+	if (r->retry_ms > 0)
+		json_add_seconds(object, "retry_after", r->retry_ms);
+	if (r->resets_ms > 0)
+		add_time(object, "resets", r->resets_ms);
 	if (r->warning != NULL)
 		json_add_string(object, "warning", r->warning);
 }
@@ -285,17 +291,20 @@ static bool get_amount(const cJSON *object, const char *key, double max, double 
 
 bool usage_from_json(struct usage *u, const cJSON *object)
 {
-	double input, output, usd;
+	const cJSON *money = json_get(object, "usd");
+	bool usd_known = money != NULL && !cJSON_IsNull(money);
+	double input, output, usd = 0;
 
 	if (!cJSON_IsObject(object) ||
 	    !get_amount(object, "input_tokens", (double)TOKENS_MAX, &input) ||
 	    !get_amount(object, "output_tokens", (double)TOKENS_MAX, &output) ||
-	    !get_amount(object, "usd", DBL_MAX, &usd))
+	    (usd_known && !get_amount(object, "usd", DBL_MAX, &usd)))
 		return false;
 	*u = (struct usage){
 		.known = true,
 		.input_tokens = (int64_t)input,
 		.output_tokens = (int64_t)output,
+		.usd_known = usd_known,
 		.usd = usd,
 	};
 	return true;
@@ -306,6 +315,19 @@ static bool get_usage(struct result *r, const cJSON *object)
 	const cJSON *usage = json_get(object, "usage");
 
 	return usage == NULL || cJSON_IsNull(usage) || usage_from_json(&r->usage, usage);
+}
+
+/* What a client told beside the answer; members that are there only when it did. */
+static bool get_client(struct result *r, const cJSON *object)
+{
+	const char *session = json_get_string(object, "session");
+
+	if (session != NULL)
+		result_set_session(r, session);
+	if (json_get(object, "retry_after") != NULL &&
+	    !get_seconds(object, "retry_after", &r->retry_ms))
+		return false;
+	return json_get(object, "resets") == NULL || get_time(object, "resets", &r->resets_ms);
 }
 
 static bool get_measures(struct result *r, const cJSON *object)
@@ -330,7 +352,8 @@ bool result_from_json(struct result *r, const cJSON *object)
 	    get_stream(&r->out, object, &out_keys) && get_stream(&r->err, object, &err_keys) &&
 	    get_answer(r, object) && get_structured(r, object) &&
 	    get_text(object, "summary", &r->summary) && get_files(r, object) &&
-	    get_usage(r, object) && get_warning(r, object) && get_measures(r, object);
+	    get_usage(r, object) && get_warning(r, object) && get_client(r, object) &&
+	    get_measures(r, object);
 
 	if (!good)
 		result_free(r);

@@ -25,6 +25,7 @@ void budget_spend(struct run *run, const struct task *task, const struct usage *
 		run->usage.known = true;
 		run->usage.input_tokens += usage->input_tokens;
 		run->usage.output_tokens += usage->output_tokens;
+		run->usage.usd_known |= usage->usd_known;
 		run->usage.usd += usage->usd;
 	}
 	add(&run->spent, tokens, usd);

@@ -381,7 +381,8 @@ static void add_usage(cJSON *object, const struct usage *usage)
 	cJSON *u = cJSON_CreateObject();
 	json_add_integer(u, "input_tokens", usage->input_tokens);
 	json_add_integer(u, "output_tokens", usage->output_tokens);
-	cJSON_AddItemToObject(u, "usd", cJSON_CreateNumber(usage->usd));
+	cJSON_AddItemToObject(u, "usd",
+	    usage->usd_known ? cJSON_CreateNumber(usage->usd) : cJSON_CreateNull());
 	json_add_item(object, "usage", u);
 }
 

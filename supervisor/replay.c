@@ -122,6 +122,7 @@ static void add_usage(struct replay_usage *used, const cJSON *record)
 	used->told++;
 	used->input_tokens += (uint64_t)u.input_tokens;
 	used->output_tokens += (uint64_t)u.output_tokens;
+	used->usd_known |= u.usd_known;
 	used->usd += u.usd;
 }
 

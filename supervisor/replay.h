@@ -34,6 +34,7 @@
 struct replay_usage {
 	uint64_t input_tokens;
 	uint64_t output_tokens;
+	bool usd_known;
 	double usd;
 	uint64_t told; /* attempts that said something */
 	uint64_t not_told;

@@ -43,6 +43,7 @@ static void restore_usage(struct run *run, const struct task *task, const struct
 	const struct usage told = { .known = true,
 		.input_tokens = (int64_t)t->used.input_tokens,
 		.output_tokens = (int64_t)t->used.output_tokens,
+		.usd_known = t->used.usd_known,
 		.usd = t->used.usd };
 	const struct usage nothing = { .known = false };
 	if (t->used.told > 0)

@@ -1,0 +1,46 @@
+/*
+ * Adapters: what the bytes of a client's attempt mean. Fed as they come, in bounded memory however long
+ * the stream of events is; at the end they fill the result: answer, session, usage, and for a failure
+ * its reason, message, and what the service said about when to come again. A success is one only when
+ * the client's own final event says so.
+ */
+#ifndef POLLARD_ADAPTER_H
+#define POLLARD_ADAPTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/backend.h"
+#include "shared/result.h"
+
+/* What was seen that tells of pressure while the client runs; see MESSAGE_PRESSURE. */
+struct pressure {
+	enum reason reason; /* REASON_NONE: nothing */
+	int64_t retry_ms;   /* 0: not said */
+};
+
+struct reader;
+
+/* NULL for ADAPTER_NONE. Released by reader_free(). */
+struct reader *reader_new(enum adapter adapter);
+void reader_free(struct reader *reader);
+/*
+ * The next bytes of standard output (or standard error). *seen says whether they told of pressure; the
+ * caller passes that on at most a few times a second.
+ */
+void reader_feed(struct reader *reader, bool is_err, const char *data, size_t len,
+    struct pressure *seen);
+/*
+ * The client has ended, and *r has its status as the exit status, signals and limits tell it. Fills
+ * text (has_text), session, usage, retry_ms, resets_ms, warning, and corrects status, reason and error.
+ * What was ended by a limit or called off keeps its status and reason.
+ */
+void reader_finish(struct reader *reader, struct result *r);
+/*
+ * The newest thing the client told that a person would like to see, one safe line (UTF-8); "" when
+ * there is none yet. Of the reader.
+ */
+const char *reader_activity(const struct reader *reader);
+
+#endif
