@@ -12,13 +12,14 @@ Suite *message_suite(void);
 /* The tags of enum tag in message.c that are used here. */
 enum {
 	TAG_STATUS = 1,
-	TAG_OUT_DATA = 19,
-	TAG_TEXT = 21,
+	TAG_OUT_DATA = 21,
+	TAG_TEXT = 23,
 	TAG_STRUCTURED,
 	TAG_ERROR,
 	TAG_SUMMARY,
 	TAG_WARNING,
 	TAG_FILE,
+	TAG_SESSION,
 	TAG_USAGE
 };
 
@@ -48,7 +49,10 @@ static void fill(struct result *r)
 	r->max_rss_kb = 123456789;
 	r->cpu_ms = 42;
 	r->leftovers = 3;
-	r->usage = (struct usage){ true, 1200, TOKENS_MAX, 0.0125 };
+	r->usage = (struct usage){ true, 1200, TOKENS_MAX, true, 0.0125 };
+	r->session = strdup("0199-ab");
+	r->retry_ms = 6000;
+	r->resets_ms = 1700000000000;
 }
 
 static struct buf encode(const struct result *r)
@@ -128,7 +132,11 @@ START_TEST(round_trip)
 	ck_assert(back.usage.known);
 	ck_assert_int_eq(back.usage.input_tokens, 1200);
 	ck_assert_int_eq(back.usage.output_tokens, TOKENS_MAX);
+	ck_assert(back.usage.usd_known);
 	ck_assert_double_eq(back.usage.usd, 0.0125);
+	ck_assert_str_eq(back.session, "0199-ab");
+	ck_assert_int_eq(back.retry_ms, 6000);
+	ck_assert_int_eq(back.resets_ms, 1700000000000);
 	result_free(&r);
 	result_free(&back);
 	buf_free(&frame);
@@ -214,6 +222,33 @@ START_TEST(output)
 }
 END_TEST
 
+START_TEST(pressure)
+{
+	struct buf frame = BUF_INIT;
+	enum message_type type;
+	enum reason reason;
+	int64_t retry_ms;
+	const char *why;
+
+	message_encode_pressure(&frame, REASON_RATE_LIMIT, 2500);
+	ck_assert_int_eq(message_frame(frame.data, frame.len, &type, &why), (ssize_t)frame.len);
+	ck_assert_int_eq(type, MESSAGE_PRESSURE);
+	ck_assert(message_decode_pressure(frame.data, frame.len, &reason, &retry_ms, &why));
+	ck_assert_int_eq(reason, REASON_RATE_LIMIT);
+	ck_assert_int_eq(retry_ms, 2500);
+	/* no reason that is one of pressure, a time that is none, and one byte less */
+	frame.data[MESSAGE_HEADER] = REASON_EXIT;
+	ck_assert(!message_decode_pressure(frame.data, frame.len, &reason, &retry_ms, &why));
+	frame.data[MESSAGE_HEADER] = REASON_QUOTA;
+	frame.data[frame.len - 1] = 0x7f;
+	ck_assert(!message_decode_pressure(frame.data, frame.len, &reason, &retry_ms, &why));
+	frame.len--;
+	frame.data[8]--;
+	ck_assert(!message_decode_pressure(frame.data, frame.len, &reason, &retry_ms, &why));
+	buf_free(&frame);
+}
+END_TEST
+
 START_TEST(frames)
 {
 	struct result r;
@@ -245,7 +280,7 @@ static const struct {
 	{ "PLX", 3, "not a message" },
 	{ "plrd", 4, "not a message" },
 	{ "PLRD\2\1\0\0\0\0\0\0", 12, "version" },
-	{ "PLRD\1\3\0\0\0\0\0\0", 12, "type" },
+	{ "PLRD\1\5\0\0\0\0\0\0", 12, "type" },
 	{ "PLRD\1\0\0\0\0\0\0\0", 12, "type" },
 	{ "PLRD\1\2\0\0\2\0\1\0", 12, "too long" },
 	{ "PLRD\1\1\1\0\0\0\0\0", 12, "reserved" },
@@ -408,6 +443,10 @@ START_TEST(bad_bytes)
 	assert_field_refused(TAG_SUMMARY, "\xed\xa0\x80", 3, "UTF-8");
 	assert_field_refused(TAG_WARNING, "\xc3", 1, "UTF-8");
 	assert_field_refused(TAG_FILE, "\xc3", 1, "UTF-8");
+	assert_field_refused(TAG_SESSION, "", 0, "session");
+	assert_field_refused(TAG_SESSION, big, SESSION_MAX + 1, "session");
+	assert_field_refused(TAG_SESSION, "a b", 3, "no word");
+	assert_field_refused(TAG_SESSION, "-x", 2, "no word");
 	assert_field_refused(TAG_FILE, "", 0, "file");
 	assert_field_refused(TAG_STRUCTURED, "[]", 2, "JSON object");
 	assert_field_refused(TAG_STRUCTURED, "{}x", 3, "JSON object");
@@ -416,7 +455,7 @@ START_TEST(bad_bytes)
 	assert_field_refused(TAG_STRUCTURED, "{\"a\":1,\"a\":2}", 13, "JSON object");
 	assert_field_refused(TAG_ERROR, "a\nb", 3, "more than one line");
 	assert_field_refused(TAG_SUMMARY, "a\rb", 3, "more than one line");
-	assert_field_refused(28, "", 0, "unknown field");
+	assert_field_refused(TAG_USAGE + 1, "", 0, "unknown field");
 	assert_field_refused(255, "", 0, "unknown field");
 	free(big);
 }
@@ -439,7 +478,6 @@ START_TEST(bad_usage)
 {
 	assert_usage_refused(UINT64_MAX, 0, 0);
 	assert_usage_refused(0, UINT64_C(1) << 60, 0);
-	assert_usage_refused(0, 0, -1);
 	assert_usage_refused(0, 0, INFINITY);
 	assert_usage_refused(0, 0, NAN);
 	assert_field_refused(TAG_USAGE, "", 0, "another length");
@@ -606,6 +644,7 @@ Suite *message_suite(void)
 	tcase_add_loop_test(tc, number_twice, TAG_STATUS, TAG_OUT_DATA);
 	tcase_add_test(tc, bad_bytes);
 	tcase_add_test(tc, bad_usage);
+	tcase_add_test(tc, pressure);
 	tcase_add_test(tc, bad_shape);
 	tcase_add_test(tc, contradictions);
 	tcase_add_test(tc, too_many_files);

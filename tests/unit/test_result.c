@@ -39,7 +39,7 @@ static void fill(struct result *r)
 	r->max_rss_kb = 184320;
 	r->cpu_ms = 1900;
 	r->leftovers = 2;
-	r->usage = (struct usage){ true, 41200, 7300, 0.25 };
+	r->usage = (struct usage){ true, 41200, 7300, true, 0.25 };
 }
 
 static char *printed(const struct result *r, const char *out_path, const char *err_path, bool full)
@@ -381,16 +381,16 @@ START_TEST(usage)
 		struct usage usage;
 	} cases[] = {
 		{ "{\"input_tokens\":3,\"output_tokens\":5,\"usd\":0.5}", true,
-		    { true, 3, 5, 0.5 } },
-		{ "{\"usd\":2}", true, { true, 0, 0, 2 } },
-		{ "{\"output_tokens\":7.9,\"model\":\"m\"}", true, { true, 0, 7, 0 } },
-		{ "{}", true, { true, 0, 0, 0 } },
-		{ "{\"input_tokens\":-1}", false, { false, 0, 0, 0 } },
-		{ "{\"input_tokens\":\"3\"}", false, { false, 0, 0, 0 } },
-		{ "{\"input_tokens\":1e300}", false, { false, 0, 0, 0 } },
-		{ "{\"usd\":null}", false, { false, 0, 0, 0 } },
-		{ "[1]", false, { false, 0, 0, 0 } },
-		{ "null", false, { false, 0, 0, 0 } },
+		    { true, 3, 5, true, 0.5 } },
+		{ "{\"usd\":2}", true, { true, 0, 0, true, 2 } },
+		{ "{\"output_tokens\":7.9,\"model\":\"m\"}", true, { true, 0, 7, false, 0 } },
+		{ "{}", true, { true, 0, 0, false, 0 } },
+		{ "{\"input_tokens\":-1}", false, { false, 0, 0, false, 0 } },
+		{ "{\"input_tokens\":\"3\"}", false, { false, 0, 0, false, 0 } },
+		{ "{\"input_tokens\":1e300}", false, { false, 0, 0, false, 0 } },
+		{ "{\"usd\":null}", true, { true, 0, 0, false, 0 } },
+		{ "[1]", false, { false, 0, 0, false, 0 } },
+		{ "null", false, { false, 0, 0, false, 0 } },
 	};
 	const struct usage *expected = &cases[_i].usage;
 	struct usage u = { 0 };
@@ -400,6 +400,7 @@ START_TEST(usage)
 	ck_assert_int_eq(u.known, expected->known);
 	ck_assert_int_eq(u.input_tokens, expected->input_tokens);
 	ck_assert_int_eq(u.output_tokens, expected->output_tokens);
+	ck_assert_int_eq(u.usd_known, expected->usd_known);
 	ck_assert_double_eq(u.usd, expected->usd);
 	cJSON_Delete(object);
 }
