@@ -12,7 +12,9 @@ int cmd_plan(const struct config *config);
 int cmd_status(const struct config *config);
 int cmd_show(const struct config *config);
 int cmd_failed(const struct config *config);
+int cmd_report(const struct config *config);
 int cmd_clean(const struct config *config);
 int cmd_agents(const struct config *config);
+int cmd_doctor(const struct config *config);
 
 #endif
