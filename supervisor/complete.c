@@ -189,6 +189,9 @@ static void offer_runs(struct completion *c)
 	size_t count = 0;
 	char **ids = root != NULL ? rundir_list(root, &count) : NULL;
 
+	if (count > 0)
+		offer(c, NEWEST_RUN, "the newest one");
+
 	for (size_t i = count; i-- > 0 && count - i <= RUNS_MAX;) {
 		struct run_info info;
 

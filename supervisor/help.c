@@ -28,6 +28,7 @@ static const char *const topic_names[] = {
 	"signals",
 	"agents",
 	"record",
+	"reports",
 	"recovery",
 	"workflow",
 	"scopes",
@@ -135,9 +136,32 @@ static const char *const topic_texts[] = {
 	"  pollard failed              the records of what failed, to be piped in again\n"
 	"  pollard clean --keep 20     remove all but the newest 20 runs\n"
 	"\n"
-	"RUN is the newest run when it is left out, and may be any unique beginning of\n"
-	"an id. --no-record keeps nothing; --state-file FILE writes the state there too;\n"
+	"RUN is the newest run when it is left out or `last`, and may be any unique\n"
+	"beginning of an id. --no-record keeps nothing; --state-file FILE writes the state there too;\n"
 	"--sync says when the journal is forced to the disk.\n",
+
+	"Reports of a run, also of one that was killed or still goes on\n"
+	"\n"
+	"  pollard report --format F [-O FILE] [RUN]\n"
+	"\n"
+	"  html         for people: one file that loads nothing, with a timeline\n"
+	"  markdown     for pull requests; also added to $GITHUB_STEP_SUMMARY, if set\n"
+	"  junit        for CI servers: a suite for each step, a case for each task\n"
+	"  trace        for https://ui.perfetto.dev and chrome://tracing\n"
+	"  prometheus   for node_exporter's textfile collector: -O DIR/NAME.prom\n"
+	"  json         for programs: all of it in one object\n"
+	"  jsonl        what 'pollard run -o json' printed, in order of the list\n"
+	"\n"
+	"What they say of time:\n"
+	"  one after another   the sum of the durations of all attempts\n"
+	"  saved               that, less the time the run took; at least 0\n"
+	"  speed-up            that, divided by the time the run took\n"
+	"  critical path       the longest chain of tasks each of which had to wait for\n"
+	"                      the one before, by 'needs' or because its step came later:\n"
+	"                      no number of slots makes the run shorter than that\n"
+	"\n"
+	"While a run goes on, what is running counts until now. What never ended, as\n"
+	"pollard was killed, does not count.\n",
 
 	"What is done when the tasks of a step have ended and some have failed\n"
 	"\n"

@@ -11,8 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shared/removal.h"
 #include "shared/text.h"
 #include "shared/xalloc.h"
+#include "supervisor/places.h"
 #include "supervisor/statedir.h"
 
 #define OUT_NAME "out"
@@ -24,8 +26,6 @@
 #define ID_TRIES 1000
 /* Runs of one second get rising numbers, so that ids sort by time: how far apart at most. */
 #define ID_STEP 64
-/* Nothing of ours is nested deeper; what is was put there to use up descriptors. */
-#define DEPTH_MAX 32
 
 static bool is_run_id(const char *name)
 {
@@ -240,6 +240,9 @@ static int find_run(struct rundir *dir, int runs, const char *root, const char *
 {
 	size_t count;
 	char **ids = list_ids(runs, &count);
+	/* a task of the newest run is to be asked for without copying an id; none begins so */
+	if (run != NULL && strcmp(run, NEWEST_RUN) == 0)
+		run = NULL;
 	const char *found = run == NULL && count > 0 ? ids[count - 1] : NULL;
 	const char *other = NULL;
 	int result = 0;
@@ -300,42 +303,16 @@ void rundir_close(struct rundir *dir)
 	errno = error;
 }
 
-static int remove_tree(int parent, const char *name, unsigned depth);
-
-static int remove_entry(int dir, const char *name, unsigned depth)
+static int remove_run(int runs, const char *id)
 {
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return 0;
-	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	/* EPERM is what POSIX gives for a directory, EISDIR what Linux gives */
-	if (errno != EISDIR && errno != EPERM)
-		return -1;
-	return remove_tree(dir, name, depth + 1);
-}
+	int fd = openat(runs, id, STATE_OPEN_DIR);
 
-static int remove_tree(int parent, const char *name, unsigned depth)
-{
-	const struct dirent *entry;
-	int result = 0;
-	int fd;
-	DIR *stream;
-
-	if (depth > DEPTH_MAX) {
-		errno = ELOOP;
+	if (fd == -1)
 		return -1;
-	}
-	fd = openat(parent, name, STATE_OPEN_DIR);
-	stream = fd == -1 ? NULL : fdopendir(fd);
-	if (stream == NULL) {
-		state_close(&fd);
-		return -1;
-	}
-	while (result == 0 && (entry = readdir(stream)) != NULL)
-		result = remove_entry(fd, entry->d_name, depth);
-	/* closes fd */
-	closedir(stream);
-	return result == 0 ? unlinkat(parent, name, AT_REMOVEDIR) : -1;
+	/* temporary files of the run may lie elsewhere */
+	places_clear(fd, id, 0);
+	state_close(&fd);
+	return remove_tree(runs, id, 0);
 }
 
 int rundir_remove(const char *root, const char *id)
@@ -356,7 +333,7 @@ int rundir_remove(const char *root, const char *id)
 		errno = error;
 		return -1;
 	}
-	result = remove_tree(runs, id, 0);
+	result = remove_run(runs, id);
 	state_close(&runs);
 	return result;
 }

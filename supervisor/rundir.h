@@ -31,6 +31,9 @@ struct rundir {
  */
 char *state_root(const struct config *config);
 
+/* What stands for the newest run. */
+#define NEWEST_RUN "last"
+
 /*
  * Makes a new one. Everything on the way that is made gets mode 0700. The state directory and its
  * `runs` must be directories (no symbolic links) that belong to the effective user and that
@@ -38,7 +41,7 @@ char *state_root(const struct config *config);
  */
 int rundir_create(struct rundir *dir, const char *root, char **why);
 /*
- * Opens RUN (any unique prefix of an id; NULL: the newest), under the same conditions. out_fd and
+ * Opens RUN (any unique prefix of an id; NULL or "last": the newest), under the same conditions. out_fd and
  * merged_fd are -1 when they are missing. 0, or -1 with errno (ENOENT: there is no such
  * run; EINVAL: several begin so) and *why.
  */

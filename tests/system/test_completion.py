@@ -46,7 +46,7 @@ def test_runs(t):
           input='{"id":"alpha","run":"true"}\n{"id":"beta","run":"true"}\n')
     (run,) = os.listdir(t.path("here", "runs"))
     for command in ("show", "resume", "failed", "report"):
-        t.equal(offered(t, command, "--state-dir", "here", ""), [run])
+        t.equal(offered(t, command, "--state-dir", "here", ""), ["last", run])
     t.equal(offered(t, "show", "--state-dir", "here", run[:8]), [run])
     t.equal(offered(t, "show", "--state-dir", "here", "x"), [])
     t.equal(offered(t, "show", "--state-dir", "here", run, ""), ["alpha", "beta"])
