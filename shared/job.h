@@ -103,6 +103,7 @@ struct job {
 	enum adapter adapter; /* JOB_AGENT: how its output is read */
 	const char *session; /* replaces {session}: the one that is gone on with; NULL: a new one */
 	const struct backend *backend; /* JOB_AGENT: the client; NULL: a command of its own */
+	enum access access; /* with backend: its access_env says that, where it has one */
 	const char *
 	    private_config; /* path of the directory that is the client's configuration; NULL: the user's */
 	const char
@@ -113,7 +114,8 @@ struct job {
 	const char *
 	    last_error; /* what the attempt before said, for the file POLLARD_LAST_ERROR (a memfd of the worker); or NULL */
 	size_t last_error_len;
-	bool live; /* send output as it comes too, as MESSAGE_OUTPUT */
+	bool live;	 /* send output as it comes too, as MESSAGE_OUTPUT */
+	int64_t tail_ms; /* send MESSAGE_TAIL, at most one in so long; 0: none */
 
 	/* limits; 0: none */
 	int64_t timeout_ms;

@@ -300,6 +300,15 @@ void message_encode_pressure(struct buf *out, enum reason reason, int64_t retry_
 	end_frame(out, start);
 }
 
+void message_encode_tail(struct buf *out, const char *line, size_t len)
+{
+	size_t start = begin_frame(out, MESSAGE_TAIL);
+
+	if (len > 0)
+		buf_add(out, line, len);
+	end_frame(out, start);
+}
+
 static ssize_t no_frame(const char **why, const char *text)
 {
 	*why = text;
@@ -318,7 +327,7 @@ ssize_t message_frame(const char *data, size_t len, enum message_type *type, con
 		return 0;
 	if (data[4] != MESSAGE_VERSION)
 		return no_frame(why, "unknown version of message");
-	if (data[5] != MESSAGE_RESULT && data[5] != MESSAGE_OUTPUT && data[5] != MESSAGE_PRESSURE)
+	if (data[5] < MESSAGE_RESULT || data[5] > MESSAGE_TAIL)
 		return no_frame(why, "unknown type of message");
 	if (data[6] != 0 || data[7] != 0)
 		return no_frame(why, "reserved bytes are not zero");
@@ -585,6 +594,23 @@ bool message_decode_pressure(const char *frame, size_t len, enum reason *reason,
 	ms = get_number(frame + MESSAGE_HEADER + 1, 8);
 	*retry_ms = (int64_t)ms;
 	return ms <= (uint64_t)TIME_MAX_MS;
+}
+
+bool message_decode_tail(const char *frame, size_t len, const char **line, size_t *line_len,
+    const char **why)
+{
+	if (!check_frame(frame, len, MESSAGE_TAIL, why))
+		return false;
+	*line = frame + MESSAGE_HEADER;
+	*line_len = len - MESSAGE_HEADER;
+	*why = "a line of output too long or not UTF-8";
+	if (*line_len > MESSAGE_TAIL_MAX || !utf8_valid(*line, *line_len))
+		return false;
+	for (size_t i = 0; i < *line_len; i++) {
+		if ((unsigned char)(*line)[i] < ' ')
+			return false;
+	}
+	return true;
 }
 
 bool message_decode_result(const char *frame, size_t len, struct result *r, const char **why)

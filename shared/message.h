@@ -31,6 +31,8 @@
 #define MESSAGE_MAX (4 * 1024 * 1024)
 /* The longest piece of MESSAGE_OUTPUT. */
 #define MESSAGE_OUTPUT_MAX (64 * 1024)
+/* The longest line of MESSAGE_TAIL, in bytes. */
+#define MESSAGE_TAIL_MAX 200
 
 enum message_type {
 	MESSAGE_RESULT = 1, /* the one result of the attempt; nothing may follow */
@@ -40,6 +42,11 @@ enum message_type {
 	 * (rate-limit, quota or auth), then eight bytes, the milliseconds to wait; 0: not said.
 	 */
 	MESSAGE_PRESSURE = 3,
+	/*
+	 * There was output: the newest line of it that says something, UTF-8 without control
+	 * characters, may be empty. For people who watch, so it is sent now and then only.
+	 */
+	MESSAGE_TAIL = 4,
 };
 
 /* Appends one frame that holds the result. */
@@ -57,6 +64,12 @@ bool message_decode_output(const char *frame, size_t len, bool *is_err, const ch
 void message_encode_pressure(struct buf *out, enum reason reason, int64_t retry_ms);
 /* False, and *why, when it is none. */
 bool message_decode_pressure(const char *frame, size_t len, enum reason *reason, int64_t *retry_ms,
+    const char **why);
+
+/* len is at most MESSAGE_TAIL_MAX. */
+void message_encode_tail(struct buf *out, const char *line, size_t len);
+/* The line stays where it is. False, and *why, when it is none. */
+bool message_decode_tail(const char *frame, size_t len, const char **line, size_t *line_len,
     const char **why);
 
 /*

@@ -131,6 +131,8 @@ struct result {
 	char **files;	  /* UTF-8; nfiles of them, at most FILES_MAX */
 	size_t nfiles;
 	struct usage usage;
+	struct usage
+	    session_usage; /* of all attempts in its session, where the client tells that; else not known */
 	char *session;	   /* by which the client can go on with it; or NULL */
 	int64_t retry_ms;  /* a rate limit: how long the service asks to wait; 0: it did not say */
 	int64_t resets_ms; /* a quota: when it is there again, wall clock; 0: not known */

@@ -96,19 +96,19 @@ static void add_files(cJSON *object, const struct result *r)
 	json_add_item(object, "files", files);
 }
 
-static void add_usage(cJSON *object, const struct usage *u)
+static void add_usage(cJSON *object, const char *key, const struct usage *u)
 {
 	cJSON *usage;
 
 	if (!u->known) {
-		json_add_null(object, "usage");
+		json_add_null(object, key);
 		return;
 	}
 	usage = cJSON_CreateObject();
 	json_add_integer(usage, "input_tokens", u->input_tokens);
 	json_add_integer(usage, "output_tokens", u->output_tokens);
 	json_add_item(usage, "usd", u->usd_known ? cJSON_CreateNumber(u->usd) : cJSON_CreateNull());
-	json_add_item(object, "usage", usage);
+	json_add_item(object, key, usage);
 }
 
 void result_to_json(const struct result *r, cJSON *object, const char *out_path,
@@ -130,12 +130,14 @@ void result_to_json(const struct result *r, cJSON *object, const char *out_path,
 	add_structured(object, r->structured);
 	json_add_string(object, "summary", r->summary);
 	add_files(object, r);
-	add_usage(object, &r->usage);
+	add_usage(object, "usage", &r->usage);
 	json_add_integer(object, "max_rss", clamp(r->max_rss_kb));
 	json_add_seconds(object, "cpu_seconds", r->cpu_ms);
 	json_add_integer(object, "leftover_processes", r->leftovers);
 	if (r->session != NULL)
 		json_add_string(object, "session", r->session);
+	if (r->session_usage.known)
+		add_usage(object, "session_usage", &r->session_usage);
 	if (r->retry_ms > 0)
 		json_add_seconds(object, "retry_after", r->retry_ms);
 	if (r->resets_ms > 0)
@@ -310,11 +312,11 @@ bool usage_from_json(struct usage *u, const cJSON *object)
 	return true;
 }
 
-static bool get_usage(struct result *r, const cJSON *object)
+static bool get_usage(struct usage *u, const cJSON *object, const char *key)
 {
-	const cJSON *usage = json_get(object, "usage");
+	const cJSON *usage = json_get(object, key);
 
-	return usage == NULL || cJSON_IsNull(usage) || usage_from_json(&r->usage, usage);
+	return usage == NULL || cJSON_IsNull(usage) || usage_from_json(u, usage);
 }
 
 /* What a client told beside the answer; members that are there only when it did. */
@@ -324,6 +326,8 @@ static bool get_client(struct result *r, const cJSON *object)
 
 	if (session != NULL)
 		result_set_session(r, session);
+	if (!get_usage(&r->session_usage, object, "session_usage"))
+		return false;
 	if (json_get(object, "retry_after") != NULL &&
 	    !get_seconds(object, "retry_after", &r->retry_ms))
 		return false;
@@ -352,8 +356,8 @@ bool result_from_json(struct result *r, const cJSON *object)
 	    get_stream(&r->out, object, &out_keys) && get_stream(&r->err, object, &err_keys) &&
 	    get_answer(r, object) && get_structured(r, object) &&
 	    get_text(object, "summary", &r->summary) && get_files(r, object) &&
-	    get_usage(r, object) && get_warning(r, object) && get_client(r, object) &&
-	    get_measures(r, object);
+	    get_usage(&r->usage, object, "usage") && get_warning(r, object) &&
+	    get_client(r, object) && get_measures(r, object);
 
 	if (!good)
 		result_free(r);

@@ -9,6 +9,7 @@
 #include "supervisor/agents.h"
 
 #define RETRIES_MAX 100
+#define TURNS_MAX 100000
 
 /*
  * An agent with what it owns. Made by agent_parse(), which hands out the first member, from which
@@ -103,6 +104,13 @@ static void take_numbers(struct agent *agent, const struct frontmatter *keys, co
 		*note = "its 'retries' is no number from 0 to 100 and does not count";
 	else if (value != NULL)
 		agent->retries = (int)number;
+	value = said(keys, "maxTurns");
+	if (value == NULL)
+		value = said(keys, "max_turns");
+	if (value != NULL && !parse_integer(value, 1, TURNS_MAX, &number))
+		*note = "its 'maxTurns' is no number from 1 to 100000 and does not count";
+	else if (value != NULL)
+		agent->max_turns = (uint32_t)number;
 }
 
 static void take_output(struct agent *agent, const struct frontmatter *keys, const char **note)
@@ -112,6 +120,89 @@ static void take_output(struct agent *agent, const struct frontmatter *keys, con
 	agent->want_json = value != NULL && strcmp(value, "json") == 0;
 	if (value != NULL && !agent->want_json && strcmp(value, "text") != 0)
 		*note = "its 'output' is neither text nor json and does not count";
+}
+
+/* Whether a tool changes files or can do so, by any client's name for it. */
+static bool is_editing(const char *name, size_t len)
+{
+	static const char *const names[] = { "write", "edit", "multiedit", "notebookedit", "bash",
+		"patch", "write_file", "edit_file", "replace", "apply_patch", "shell",
+		"run_shell_command" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strlen(names[i]) == len && strncasecmp(names[i], name, len) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * A list of names, or opencode's object: "write: false". A pattern behind a name, as in
+ * "Bash(git log:*)", names the commands that may run: with one it is no tool that does anything.
+ */
+static bool names_editing(const char *tools)
+{
+	static const char blanks[] = " \t\n,";
+
+	for (const char *p = tools; *(p += strspn(p, blanks)) != '\0';) {
+		size_t len = strcspn(p, " \t\n,:(");
+		const char *name = p;
+
+		p += len;
+		if (*p == '(') {
+			p += strcspn(p, ")");
+			p += *p == ')';
+			continue;
+		}
+		p += strspn(p, " \t");
+		if (*p == ':') {
+			p++;
+			p += strspn(p, " \t");
+			if (strncmp(p, "false", 5) == 0 || strncmp(p, "deny", 4) == 0) {
+				p += strcspn(p, ",\n");
+				continue;
+			}
+			p += strcspn(p, ",\n");
+		}
+		if (is_editing(name, len))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What it may do. 'access' is for people who want to say less; that all checks are off must stand in
+ * the file in the client's own words.
+ */
+static void take_access(struct agent *agent, const struct frontmatter *keys, const char **note)
+{
+	static const struct {
+		const char *mode;
+		enum access access;
+	} modes[] = {
+		{ "bypassPermissions", ACCESS_ALL },
+		{ "acceptEdits", ACCESS_WRITE },
+		{ "plan", ACCESS_READ },
+	};
+	const char *access = said(keys, "access");
+	const char *mode = said(keys, "permissionMode");
+
+	for (size_t i = 0; mode != NULL && i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (strcmp(mode, modes[i].mode) != 0)
+			continue;
+		agent->says_access = true;
+		agent->access = modes[i].access;
+	}
+	if (access == NULL)
+		return;
+	if (strcmp(access, "read") != 0 && strcmp(access, "write") != 0) {
+		*note = "its 'access' is neither read nor write and does not count";
+		return;
+	}
+	if (strcmp(access, "read") == 0)
+		agent->access = ACCESS_READ;
+	else if (!agent->says_access || agent->access != ACCESS_ALL)
+		agent->access = ACCESS_WRITE;
+	agent->says_access = true;
 }
 
 static bool take_command(struct parsed *p, const char **why)
@@ -162,12 +253,15 @@ static bool take_all(struct parsed *p, const char *stem, const char **why)
 		return false;
 	agent->description = description != NULL ? description : "";
 	agent->tools = said(p->keys, "tools");
+	agent->disallowed = said(p->keys, "disallowedTools");
+	agent->edits = agent->tools != NULL && names_editing(agent->tools);
 	agent->model = model != NULL && strcmp(model, "inherit") != 0 ? model : NULL;
 	agent->backend = said(p->keys, "backend");
 	agent->keys = p->keys;
 	agent->path = p->path;
 	take_numbers(agent, p->keys, &note);
 	take_output(agent, p->keys, &note);
+	take_access(agent, p->keys, &note);
 	take_system(agent, p->text + p->keys->body);
 	*why = note;
 	return true;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shared/backend.h"
 #include "supervisor/frontmatter.h"
 
 #define AGENT_NAME_MAX 64
@@ -21,17 +22,22 @@ struct agent {
 	const char *description;    /* "" without one */
 	const char *path;	    /* of its file */
 	const char *tools;	    /* as written; NULL: all */
+	const char *disallowed;	    /* disallowedTools, as written; NULL: none */
 	const char *model;	    /* NULL: the client's own choice */
-	const char *backend;	    /* NULL: not said */
+	const char *backend;	    /* NULL: not said; not checked */
 	const char *const *command; /* words, NULL-terminated; NULL: no command of its own */
 	const char *system;	    /* the body, without blank lines around it */
 	size_t system_len;
-	int64_t timeout_ms;		/* -1: not said */
-	int64_t idle_timeout_ms;	/* -1: not said */
-	int retries;			/* -1: not said */
-	uint64_t tokens;		/* 0: not said */
-	bool want_json;			/* output: json */
-	const char *const *hides;	/* later files of the same name; NULL-terminated, or NULL */
+	int64_t timeout_ms;	 /* -1: not said */
+	int64_t idle_timeout_ms; /* -1: not said */
+	int retries;		 /* -1: not said */
+	uint64_t tokens;	 /* 0: not said */
+	uint32_t max_turns;	 /* 0: not said */
+	bool says_access;	 /* by 'access' or 'permissionMode' */
+	enum access access;
+	bool edits;		  /* its tools name one that changes files, or runs any command */
+	bool want_json;		  /* output: json */
+	const char *const *hides; /* later files of the same name; NULL-terminated, or NULL */
 	const struct frontmatter *keys; /* all of its front matter, also what is not used */
 };
 

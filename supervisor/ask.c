@@ -13,6 +13,7 @@
 #include "supervisor/debug_request.h"
 #include "supervisor/events.h"
 #include "supervisor/evidence.h"
+#include "supervisor/recorded.h"
 
 /* The built-in debugger reads half a megabyte; this is for a machine that stands still. */
 #define BUILTIN_MS 60000
@@ -52,7 +53,10 @@ static void hear_attempt(const struct run *run, const struct failed_attempt *f, 
 	if (record != NULL)
 		result_from_json(&h->result, record);
 	cJSON_Delete(record);
-	evidence_stream(&h->out, &run->record, &name, &h->result.out, false);
+	if (h->result.has_text)
+		buf_add(&h->out, h->result.text.data, h->result.text.len);
+	else
+		evidence_stream(&h->out, &run->record, &name, &h->result.out, false);
 	evidence_stream(&h->err, &run->record, &name, &h->result.err, true);
 	*attempt = (struct debug_attempt){
 		.reason = h->result.reason,
@@ -224,16 +228,6 @@ static bool ask(struct run *run, const struct agent *agent)
 	return true;
 }
 
-bool ask_begin(struct run *run, const struct ladder_step *step)
-{
-	/* of the ladder before this one */
-	verdict_free(&run->asking.verdict);
-	make_request(run, step);
-	const char *name = steps_debugger(run);
-	return ask(run,
-	    strcmp(name, "builtin") == 0 ? NULL : agents_find(run->loaded.agents, name));
-}
-
 static const char **failed_ids(const struct run *run)
 {
 	const struct ladder *l = &run->ladder;
@@ -280,12 +274,56 @@ static void tell_causes(struct run *run)
 	const struct ladder *l = &run->ladder;
 	emit_forget_causes(&run->emit);
 	for (size_t g = 0; g < v->ngroups; g++) {
-		for (size_t i = 0; i < v->groups[g].ntasks; i++)
-			emit_cause(&run->emit, l->items[v->groups[g].tasks[i]].now.task,
-			    v->groups[g].cause);
+		for (size_t i = 0; i < v->groups[g].ntasks; i++) {
+			size_t at = v->groups[g].tasks[i];
+			/* a verdict on record also speaks of tasks that have succeeded since */
+			if (at < l->count)
+				emit_cause(&run->emit, l->items[at].now.task, v->groups[g].cause);
+		}
 	}
 	for (size_t i = 0; i < l->count && v->ngroups == 0; i++)
 		emit_cause(&run->emit, l->items[i].now.task, v->cause);
+}
+
+static void go_by_verdict(struct run *run)
+{
+	struct asking *a = &run->asking;
+	free(a->cause);
+	a->cause = xstrdup(a->verdict.cause);
+	tell_causes(run);
+	ladder_verdict(&run->ladder, &a->verdict);
+}
+
+/* An agent that is no task's: what it has used counts for the step. */
+static void spend(struct run *run, const struct agent *agent, const struct result *r)
+{
+	const struct task task = { .agent = agent };
+	if (agent != NULL)
+		budget_spend(run, &task, &r->usage);
+}
+
+/* A run that was interrupted on the ladder goes by what the debugger has said of it already. */
+static bool take_verdict(struct run *run)
+{
+	struct asking *a = &run->asking;
+	if (!recorded_verdict(run, &a->verdict))
+		return false;
+	progress_line(&run->progress, "the debugger has said: %s: %s",
+	    verdict_relation_text(a->verdict.relation), safe(a->verdict.cause));
+	go_by_verdict(run);
+	return true;
+}
+
+bool ask_begin(struct run *run, const struct ladder_step *step)
+{
+	/* of the ladder before this one */
+	verdict_free(&run->asking.verdict);
+	if (take_verdict(run))
+		return true;
+	make_request(run, step);
+	const char *name = steps_debugger(run);
+	return ask(run,
+	    strcmp(name, "builtin") == 0 ? NULL : agents_find(run->loaded.agents, name));
 }
 
 void ask_over(struct run *run, const struct attempt *attempt)
@@ -311,16 +349,15 @@ void ask_over(struct run *run, const struct attempt *attempt)
 	else
 		add_answer(event, r);
 	json_add_seconds(event, "seconds", r->duration_ms);
+	add_usage(event, &r->usage);
 	record_event(&run->record, event);
+	spend(run, a->agent, r);
 	free(ids);
 
 	if (good) {
 		progress_line(&run->progress, "the debugger says: %s: %s",
 		    verdict_relation_text(a->verdict.relation), safe(a->verdict.cause));
-		free(a->cause);
-		a->cause = xstrdup(a->verdict.cause);
-		tell_causes(run);
-		ladder_verdict(&run->ladder, &a->verdict);
+		go_by_verdict(run);
 	} else if (!run->stop.stopping) {
 		progress_line(&run->progress, "the debugger gave no verdict: %s", safe(why));
 		/* a verdict that is none is no reason to go without: the built-in one is asked, once */
@@ -351,7 +388,13 @@ bool ask_fix(struct run *run)
 		task.more = &more;
 	}
 	bool started = false;
-	bool usable = task.kind == TASK_ARGV || (task.agent != NULL && task.agent->command != NULL);
+	bool good;
+	if (recorded_fix(run, &good)) {
+		ladder_fixed(&run->ladder, good);
+		return true;
+	}
+	bool usable = task.kind == TASK_ARGV ||
+	    (task.agent != NULL && load_unreachable(&run->loaded, &task) == NULL);
 	progress_line(&run->progress, "carrying out the fix of the verdict");
 	if (usable) {
 		launch_job(&run->launch, &job, run->step, &task, run->asking.asked, NULL, NULL);
@@ -386,7 +429,13 @@ void ask_fixed(struct run *run, const struct result *r)
 	json_add_string(event, "status", good ? "succeeded" : "failed");
 	json_add_string(event, "error", good ? NULL : r->error);
 	json_add_seconds(event, "seconds", r->duration_ms);
+	add_usage(event, &r->usage);
 	record_event(&run->record, event);
+	spend(run,
+	    fix->kind == FIX_AGENT && run->loaded.agents != NULL ?
+		agents_find(run->loaded.agents, fix->agent) :
+		NULL,
+	    r);
 	progress_line(&run->progress, "the fix %s%s%s", good ? "succeeded" : "failed",
 	    good ? "" : ": ", good || r->error == NULL ? "" : safe(r->error));
 	if (!run->stop.stopping)

@@ -27,14 +27,29 @@ struct client {
 int client_choose(struct client *client, const struct config *config, const struct agent *agent,
     bool writes, struct buf *why);
 
+/* The first one on PATH that is taken without being named; NULL: there is none. */
+const struct backend *client_automatic(void);
+/* Whether there is no backend of that name: then one line is appended to *why. */
+bool client_unknown(const char *name, struct buf *why);
+
+/*
+ * The model of the agent's file, or NULL when it has none or the backend cannot make use of that name:
+ * "sonnet" means nothing to codex.
+ */
+const char *client_model(const struct client *client, const struct agent *agent);
+
 /*
  * The words of an attempt, with placeholders as shared/backend.h has them: {model}, {session},
  * {system_file} and the like are filled by the worker, tools and turns stand in them already.
- * NULL-terminated, in memory that is the caller's to free() in one piece. `resume`: there is a session to go
- * on with (only where the backend can).
+ * NULL-terminated, in memory that is the caller's to free() in one piece. `model`: NULL
+ * leaves that option out, and so does one that client_model() would not pass on. `resume`: there is a
+ * session to go on with (only where the backend can).
  */
 const char **client_words(const struct client *client, const struct agent *agent, const char *model,
     bool resume);
+
+/* Appends these words as one would type them, for people. Not safe to print yet. */
+void client_line(struct buf *out, const struct client *client, const struct agent *agent);
 
 /* Whether `program` is a file that can be run in the directories of PATH, or where its name leads. */
 bool client_on_path(const char *program);

@@ -7,15 +7,16 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <utf8proc.h>
-
 #include "shared/buf.h"
 #include "shared/exits.h"
 #include "shared/quantity.h"
 #include "shared/text.h"
+#include "shared/width.h"
 #include "shared/words.h"
 #include "shared/xalloc.h"
 #include "supervisor/agents.h"
+#include "supervisor/client.h"
+#include "supervisor/client_check.h"
 
 #define DEFAULT_WIDTH 80
 #define NO_WIDTH ((size_t)1 << 24)
@@ -44,72 +45,6 @@ static size_t terminal_width(void)
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
 		return NO_WIDTH;
 	return size.ws_col > 0 ? size.ws_col : DEFAULT_WIDTH;
-}
-
-/* The columns that the first character takes, and in *bytes its length. A bad byte takes one. */
-static size_t char_width(const char *s, size_t *bytes)
-{
-	utf8proc_int32_t c;
-	utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)s, -1, &c);
-	int width;
-
-	if (n <= 0) {
-		*bytes = 1;
-		return 1;
-	}
-	*bytes = (size_t)n;
-	width = utf8proc_charwidth(c);
-	return width > 0 ? (size_t)width : 0;
-}
-
-static size_t text_width(const char *s)
-{
-	size_t width = 0, bytes;
-
-	for (; *s != '\0'; s += bytes)
-		width += char_width(s, &bytes);
-	return width;
-}
-
-/* What fits into `max` columns, the rest as an ellipsis. Returns the columns taken. */
-static size_t add_cut(struct buf *out, const char *s, size_t max)
-{
-	size_t total = text_width(s), width = 0, next, bytes;
-
-	if (total <= max) {
-		buf_addstr(out, s);
-		return total;
-	}
-	while (next = char_width(s, &bytes), width + next < max) {
-		buf_add(out, s, bytes);
-		width += next;
-		s += bytes;
-	}
-	buf_addstr(out, "…");
-	return width + 1;
-}
-
-/* The same from the other end: of a path the end tells more. */
-static size_t add_cut_left(struct buf *out, const char *s, size_t max)
-{
-	size_t total = text_width(s), bytes;
-
-	if (total <= max) {
-		buf_addstr(out, s);
-		return total;
-	}
-	while (total >= max) {
-		total -= char_width(s, &bytes);
-		s += bytes;
-	}
-	buf_addf(out, "…%s", s);
-	return total + 1;
-}
-
-static void pad(struct buf *out, size_t from, size_t to)
-{
-	for (; from < to; from++)
-		buf_addch(out, ' ');
 }
 
 /* On one line, without runs of blanks. Many descriptions hold \n as two characters: a blank too. */
@@ -168,24 +103,18 @@ static char *shown_place(const struct agent *agent)
 }
 
 /* The command line as it would be typed, or what else there is. */
-static char *how_reached(const struct agent *agent)
+static char *how_reached(const struct config *config, const struct agent *agent)
 {
-	struct buf line = BUF_INIT, out = BUF_INIT;
-	const char *const *word;
+	struct buf line = BUF_INIT, out = BUF_INIT, why = BUF_INIT;
+	struct client client;
 
-	if (agent->command != NULL) {
-		for (word = agent->command; *word != NULL; word++) {
-			if (word != agent->command)
-				buf_addch(&line, ' ');
-			words_quote(&line, *word);
-		}
-	} else if (agent->backend != NULL) {
-		buf_addf(&line, "backend %s", agent->backend);
-	} else {
-		buf_addstr(&line, "no command");
-	}
-	text_safe_line(&out, line.data, line.len);
+	if (client_choose(&client, config, agent, false, &why) == 0)
+		client_line(&line, &client, agent);
+	else
+		buf_addstr(&line, "no client");
+	text_safe_line(&out, buf_str(&line), line.len);
 	buf_free(&line);
+	buf_free(&why);
 	return buf_detach(&out);
 }
 
@@ -213,13 +142,13 @@ static struct row heading(void)
 	};
 }
 
-static struct row make_row(const struct agent *agent)
+static struct row make_row(const struct config *config, const struct agent *agent)
 {
 	struct row row;
 
 	row.cells[NAME] = xstrdup(agent->name);
 	row.cells[WHERE] = shown_place(agent);
-	row.cells[HOW] = how_reached(agent);
+	row.cells[HOW] = how_reached(config, agent);
 	row.cells[DESCRIPTION] = one_line(agent->description);
 	return row;
 }
@@ -233,7 +162,7 @@ static void share_width(const struct row *rows, size_t count, size_t widths[COLU
 	for (column = NAME; column < DESCRIPTION; column++) {
 		widths[column] = 0;
 		for (i = 0; i < count; i++) {
-			size_t width = text_width(rows[i].cells[column]);
+			size_t width = width_of(rows[i].cells[column]);
 
 			if (width > widths[column])
 				widths[column] = width;
@@ -256,17 +185,40 @@ static void add_row(struct buf *out, const struct row *row, const size_t widths[
 	for (column = NAME; column < COLUMNS; column++) {
 		if (widths[column] == 0 || *row->cells[column] == '\0')
 			continue;
-		pad(out, 0, blanks);
+		width_pad(out, 0, blanks);
 		if (column == WHERE)
-			used = add_cut_left(out, row->cells[column], widths[column]);
+			used =
+			    width_add_cut_left(out, row->cells[column], widths[column], WIDTH_MARK);
 		else
-			used = add_cut(out, row->cells[column], widths[column]);
+			used = width_add_cut(out, row->cells[column], widths[column], WIDTH_MARK);
 		blanks = widths[column] - used + GAP;
 	}
 	buf_addch(out, '\n');
 }
 
-static int show_table(const struct agents *agents)
+/* One line for all, which says of the first what is missing. */
+static void warn_unreachable(const struct config *config, const struct agent *const *list,
+    size_t count)
+{
+	struct buf why = BUF_INIT;
+	size_t failed = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct buf line = BUF_INIT;
+		struct client client;
+
+		if (client_choose(&client, config, list[i], false, &line) != 0 && failed++ == 0)
+			buf_addstr(&why, buf_str(&line));
+		buf_free(&line);
+	}
+	if (failed > 1)
+		warnx("warning: %zu agents have no client: %s", failed, buf_str(&why));
+	else if (failed > 0)
+		warnx("warning: %s", buf_str(&why));
+	buf_free(&why);
+}
+
+static int show_table(const struct config *config, const struct agents *agents)
 {
 	struct buf out = BUF_INIT;
 	size_t count, nwarnings, i, widths[COLUMNS];
@@ -277,7 +229,7 @@ static int show_table(const struct agents *agents)
 
 	rows[0] = heading();
 	for (i = 0; i < count; i++)
-		rows[i + 1] = make_row(list[i]);
+		rows[i + 1] = make_row(config, list[i]);
 	share_width(rows, count + 1, widths);
 	for (i = 0; i <= count; i++) {
 		if (count > 0)
@@ -288,6 +240,7 @@ static int show_table(const struct agents *agents)
 	free(rows);
 	for (i = 0; i < nwarnings; i++)
 		warnx("warning: %s", warnings[i]);
+	warn_unreachable(config, list, count);
 	if (count == 0)
 		warnx("no agents found: none of the project, of the user, or installed");
 	return print(&out);
@@ -306,7 +259,7 @@ static void add_labelled(struct buf *out, const char *label, const char *text)
 	buf_addf(&line, "%s:", label);
 	text_safe_line(&clean, line.data, line.len);
 	buf_add(out, clean.data, clean.len);
-	pad(out, clean.len, LABEL_WIDTH);
+	width_pad(out, clean.len, LABEL_WIDTH);
 	if (clean.len >= LABEL_WIDTH)
 		buf_addch(out, ' ');
 	buf_reset(&clean);
@@ -314,7 +267,7 @@ static void add_labelled(struct buf *out, const char *label, const char *text)
 	for (p = buf_str(&clean); *p != '\0'; p++) {
 		buf_addch(out, *p);
 		if (*p == '\n')
-			pad(out, 0, LABEL_WIDTH);
+			width_pad(out, 0, LABEL_WIDTH);
 	}
 	buf_addch(out, '\n');
 	buf_free(&line);
@@ -326,25 +279,63 @@ static void add_path(struct buf *out, const char *label, const char *path)
 	char *shown = shown_path(path);
 
 	buf_addf(out, "%s:", label);
-	pad(out, strlen(label) + 1, LABEL_WIDTH);
+	width_pad(out, strlen(label) + 1, LABEL_WIDTH);
 	buf_addf(out, "%s\n", shown);
 	free(shown);
 }
 
-static void add_reached(struct buf *out, const struct agent *agent)
+static void add_words(struct buf *out, const char *const *words)
 {
-	char *how = how_reached(agent);
 	char label[32];
-	size_t i;
 
-	buf_addstr(out, "reached by:");
-	pad(out, strlen("reached by:"), LABEL_WIDTH);
-	buf_addf(out, "%s\n", how);
-	free(how);
-	for (i = 0; agent->command != NULL && agent->command[i] != NULL; i++) {
+	for (size_t i = 0; words[i] != NULL; i++) {
 		snprintf(label, sizeof(label), "  word %zu", i + 1);
-		add_labelled(out, label, agent->command[i]);
+		add_labelled(out, label, words[i]);
 	}
+}
+
+/* What the words alone do not tell. */
+static void add_backend(struct buf *out, const struct client *client, const struct agent *agent)
+{
+	const struct backend *b = client->backend;
+	struct buf line = BUF_INIT;
+
+	buf_addf(&line, "%s%s", b->name, client->chosen ? ", the first client on PATH" : "");
+	add_labelled(out, "backend", buf_str(&line));
+	buf_reset(&line);
+	buf_addf(&line, "%s%s%s", access_text(client->access),
+	    client->access == ACCESS_READ ? ", unless its task says that it writes" : "",
+	    backend_holds(b, client->access) ? "" : "; the client is not held to it");
+	if (agent->says_access)
+		add_labelled(out, "access", access_text(client->access));
+	else
+		add_labelled(out, "access", buf_str(&line));
+	buf_free(&line);
+	if (agent->model != NULL && client_model(client, agent) == NULL)
+		add_labelled(out, "left out", "its model, of which this backend knows nothing");
+	if (b->system == NULL && agent->system_len > 0)
+		add_labelled(out, "system prompt", "before the prompt, then an empty line");
+}
+
+static void add_reached(struct buf *out, const struct config *config, const struct agent *agent)
+{
+	struct buf why = BUF_INIT;
+	struct client client;
+	char *how;
+
+	if (client_choose(&client, config, agent, false, &why) != 0) {
+		add_labelled(out, "reached by", buf_str(&why));
+		buf_free(&why);
+		return;
+	}
+	how = how_reached(config, agent);
+	add_labelled(out, "reached by", how);
+	free(how);
+	const char **words = client_words(&client, agent, agent->model, false);
+	add_words(out, words);
+	free(words);
+	if (client.backend != NULL)
+		add_backend(out, &client, agent);
 }
 
 static void add_keys(struct buf *out, const struct agent *agent)
@@ -388,7 +379,8 @@ static void add_system(struct buf *out, const struct agent *agent)
 		buf_addf(out, "  … and %zu more\n", lines - shown);
 }
 
-static int show_agent(const struct agents *agents, const struct agent *agent)
+static int show_agent(const struct config *config, const struct agents *agents,
+    const struct agent *agent)
 {
 	struct buf out = BUF_INIT, path = BUF_INIT;
 	size_t n, i;
@@ -398,7 +390,7 @@ static int show_agent(const struct agents *agents, const struct agent *agent)
 	add_path(&out, "file", agent->path);
 	for (i = 0; agent->hides != NULL && agent->hides[i] != NULL; i++)
 		add_path(&out, "hides", agent->hides[i]);
-	add_reached(&out, agent);
+	add_reached(&out, config, agent);
 	add_keys(&out, agent);
 	add_system(&out, agent);
 
@@ -435,19 +427,43 @@ static int show_unknown(const struct agents *agents, const char *name)
 	return EXIT_INPUT;
 }
 
-int cmd_agents(const struct config *config)
+/* --check, of all or of one. */
+static int check(const struct config *config, const struct agents *agents, const struct agent *one,
+    worker_fn worker)
 {
-	struct agents *agents = agents_load(NULL);
+	struct buf out = BUF_INIT;
+	size_t count = 1;
+	const struct agent *const *list = one != NULL ? &one : agents_list(agents, &count);
+	int status = client_check(&out, config, list, count, worker);
+	int printed = print(&out);
+
+	return printed != EXIT_MET ? printed : status;
+}
+
+int cmd_agents(const struct config *config, worker_fn worker)
+{
+	struct agents *agents;
 	const char *name = config->agent_name;
-	const struct agent *agent;
+	const struct agent *agent = NULL;
+	struct buf why = BUF_INIT;
 	int status;
 
-	if (name == NULL) {
-		status = show_table(agents);
-	} else {
-		agent = agents_find(agents, name);
-		status = agent != NULL ? show_agent(agents, agent) : show_unknown(agents, name);
+	if (config->backend != NULL && client_unknown(config->backend, &why)) {
+		warnx("option '--backend': %s", buf_str(&why));
+		buf_free(&why);
+		return EXIT_CONFIG;
 	}
+	agents = agents_load(NULL);
+	if (name != NULL)
+		agent = agents_find(agents, name);
+	if (name != NULL && agent == NULL)
+		status = show_unknown(agents, name);
+	else if (config->check)
+		status = check(config, agents, agent, worker);
+	else if (agent != NULL)
+		status = show_agent(config, agents, agent);
+	else
+		status = show_table(config, agents);
 	agents_free(agents);
 	return status;
 }

@@ -34,26 +34,63 @@ const char *plan_merge(const struct printed_plan *p, const struct step *step)
 	return NULL;
 }
 
+/* Takes the text. Several tasks of one agent have the same to say. */
+static void add_line(struct printed_plan *p, char *line)
+{
+	for (size_t i = 0; i < p->nwarnings; i++) {
+		if (strcmp(p->warnings[i], line) == 0) {
+			free(line);
+			return;
+		}
+	}
+	p->warnings = xreallocarray(p->warnings, p->nwarnings + 1, sizeof *p->warnings);
+	p->warnings[p->nwarnings++] = line;
+}
+
+static void add_doubt(void *context, const char *line)
+{
+	add_line(context, xstrdup(line));
+}
+
 static void add_warning(struct printed_plan *p, const struct step *step)
 {
 	struct buf text = BUF_INIT;
-	if (!planner_warning(&text, p->config, p->plan, step))
-		return;
-	p->warnings = xreallocarray(p->warnings, p->nwarnings + 1, sizeof *p->warnings);
-	p->warnings[p->nwarnings++] = buf_detach(&text);
+	if (planner_warning(&text, p->config, p->plan, step))
+		add_line(p, buf_detach(&text));
 }
 
-int plan_print(const struct config *config, const struct plan *plan, const struct agents *agents,
-    struct buf *out)
+/* How each agent is reached, and what speaks against it. */
+static void ask_clients(struct printed_plan *p)
 {
-	struct printed_plan p = { .config = config, .plan = plan };
-	(void)agents;
+	const struct plan *plan = p->plan;
+	for (size_t i = 0; i < plan->ntasks; i++) {
+		const char *why = load_unreachable(p->loaded, &plan->tasks[i]);
+		if (why != NULL)
+			add_line(p, xstrdup(why));
+	}
+	for (size_t i = 0; i < plan->nsteps; i++) {
+		const struct step_more *m = plan->steps[i].more;
+		const struct task merging = { .agent = m != NULL ? m->merge_agent : NULL };
+		const char *why = load_unreachable(p->loaded, &merging);
+		if (why != NULL)
+			add_line(p, xstrdup(why));
+	}
+	load_doubts(p->loaded, add_doubt, p);
+	p->backend = load_backend(p->loaded);
+}
+
+int plan_print(const struct loaded *loaded, struct buf *out)
+{
+	const struct config *config = loaded->config;
+	const struct plan *plan = &loaded->plan;
+	struct printed_plan p = { .config = config, .loaded = loaded, .plan = plan };
 	p.steps = xcalloc(plan->nsteps + 1, sizeof *p.steps);
 	for (size_t i = 0; i < plan->nsteps; i++) {
 		planner_step(&p.steps[i], config, plan, &plan->steps[i]);
 		p.tokens += p.steps[i].tokens;
 		add_warning(&p, &plan->steps[i]);
 	}
+	ask_clients(&p);
 	if (config->output == OUTPUT_JSON)
 		plan_json(out, &p);
 	else
@@ -102,7 +139,7 @@ int cmd_plan(const struct config *config)
 	if (status == 0 && config->cron)
 		status = print_crontab(config, &l, &text);
 	else if (status == 0)
-		status = plan_print(config, &l.plan, l.agents, &text);
+		status = plan_print(&l, &text);
 	/* tasks may hold any byte but those that were made safe */
 	if (text.len > 0)
 		fwrite(text.data, 1, text.len, stdout);

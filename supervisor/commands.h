@@ -6,6 +6,7 @@
 #define POLLARD_COMMANDS_H
 
 #include "supervisor/config.h"
+#include "supervisor/spawn.h"
 
 /* Reads tasks as `run` does, says what it would do with them, and starts nothing. */
 int cmd_plan(const struct config *config);
@@ -14,7 +15,7 @@ int cmd_show(const struct config *config);
 int cmd_failed(const struct config *config);
 int cmd_report(const struct config *config);
 int cmd_clean(const struct config *config);
-int cmd_agents(const struct config *config);
+int cmd_agents(const struct config *config, worker_fn worker);
 int cmd_doctor(const struct config *config);
 
 #endif

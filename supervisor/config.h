@@ -20,6 +20,12 @@ enum color_form { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum if_running { IF_RUNNING_DEFAULT, IF_RUNNING_WAIT, IF_RUNNING_SKIP, IF_RUNNING_FAIL };
 enum input_form { INPUT_AUTO, INPUT_COMMAND, INPUT_SHELL, INPUT_AGENT };
 
+/* --min-free-memory: bytes, or percent of all there is; both 0: no floor */
+struct memory_floor {
+	uint64_t bytes;
+	unsigned percent;
+};
+
 /* --var NAME=VALUE */
 struct variable {
 	const char *name; /* not NUL-terminated: name_len bytes */
@@ -68,6 +74,9 @@ struct config {
 	uint64_t tokens_at_once; /* 0: none */
 	int64_t delay_ms;
 	bool strict_scopes;
+	bool no_adapt; /* rate limits are failures like any other */
+	struct memory_floor min_free;
+	bool private_config; /* clients get a configuration directory for each task */
 
 	/* limits; NOT_GIVEN: the default of the kind of task */
 	int64_t timeout_ms;	 /* 0: none */
@@ -106,6 +115,7 @@ struct config {
 	bool no_record;
 	enum sync_when sync;
 	const char *backend; /* NULL: not said */
+	bool backend_given;  /* by option or environment: else an agent's own counts */
 
 	/* going on with a run */
 	bool resume;	   /* run --resume */
@@ -114,11 +124,14 @@ struct config {
 
 	/* of other commands */
 	bool dry_run;
-	const char *run;	/* RUN; NULL: the newest */
-	const char *task;	/* TASK; NULL: none */
-	const char *agent_name; /* `agents NAME` */
-	int64_t keep;		/* clean --keep; NOT_GIVEN */
-	int64_t older_ms;	/* clean --older; NOT_GIVEN */
+	const char *run;	   /* RUN; NULL: the newest */
+	const char *task;	   /* TASK; NULL: none */
+	const char *agent_name;	   /* `agents NAME` */
+	bool check;		   /* agents --check */
+	const char *report_format; /* report --format; NULL: not said */
+	const char *report_file;   /* report -O; NULL: standard output */
+	int64_t keep;		   /* clean --keep; NOT_GIVEN */
+	int64_t older_ms;	   /* clean --older; NOT_GIVEN */
 };
 
 #endif

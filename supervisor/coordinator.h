@@ -21,6 +21,7 @@
 #include "supervisor/loop.h"
 #include "supervisor/node.h"
 #include "supervisor/outcome.h"
+#include "supervisor/pressure.h"
 #include "supervisor/progress.h"
 #include "supervisor/record.h"
 #include "supervisor/replay.h"
@@ -28,6 +29,7 @@
 #include "supervisor/scope.h"
 #include "supervisor/sink.h"
 #include "supervisor/task.h"
+#include "supervisor/usual.h"
 #include "supervisor/verdict.h"
 
 /* An attempt that is to start as soon as it may. It holds a slot already. */
@@ -161,9 +163,12 @@ struct run {
 	struct launch launch;
 	struct emit emit;
 	struct progress progress;
+	struct usual usual; /* how long tasks took in earlier runs */
+	bool usual_read;    /* they were looked at */
 
 	enum phase phase;
 	struct starts starts;
+	struct pressure pressure;
 	struct final *finals;
 	size_t nfinals;
 	size_t finals_cap;
@@ -289,8 +294,10 @@ bool restore_task(struct run *run, size_t index);
 bool restore_hold(struct run *run, size_t index);
 /* What came of a step that is over. Called when all its tasks that are on record have their nodes. */
 void restore_step(struct run *run, size_t index);
-/* What the ladder of the step was, as it begins once more. */
+/* What the ladder of the step was and what the step has used, as it begins once more. */
 void restore_ladder(struct run *run);
+/* Counts for the run what others than its tasks have used: those that merged, debugged or fixed. */
+void restore_spent(struct run *run);
 
 /* run.c */
 
@@ -361,6 +368,10 @@ void recover_begin(struct run *run);
 bool recover_advance(struct run *run);
 /* An attempt of the ladder failed. Takes the attempt. */
 void recover_failed(struct run *run, struct attempt *attempt);
+/* One that does not count is over: it is attempted again. Its slot was given back. */
+void recover_again(struct run *run, size_t task);
+/* It was to be attempted, and never will be. Its slot was given back. */
+void recover_give_up(struct run *run, size_t task);
 
 /* ask.c */
 
@@ -394,6 +405,8 @@ void handover_environment(struct run *run, struct job *job);
 
 /* A signal that asks for the end: the first time with grace, the second time at once. */
 void stop_signal(struct run *run, int signal);
+/* A task that has not started, or none of whose attempts counts, in a run that stops: makes it final. */
+void stop_call_off(struct run *run, size_t task);
 /* Once a turn: carries out what was wanted, looks at the deadline and at standard output. */
 void stop_check(struct run *run);
 

@@ -173,7 +173,8 @@ static void emit_one(struct emit *e, size_t index, const struct result *known)
 	node->shown = true;
 	struct lent *lent = e->nlent > 0 ? find_lent(e, index) : NULL;
 	bool wanted = e->config->output == OUTPUT_JSON ||
-	    (e->config->output == OUTPUT_TEXT && node->attempts > 0 && !e->config->sequential);
+	    (e->config->output == OUTPUT_TEXT && node->attempts > 0 && !e->config->sequential &&
+		!node->live);
 	if (wanted) {
 		struct result loaded;
 		struct result *r = (struct result *)known;

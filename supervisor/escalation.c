@@ -19,6 +19,7 @@
 #include "supervisor/escalation_data.h"
 #include "supervisor/journal.h"
 #include "supervisor/markdown.h"
+#include "supervisor/template.h"
 
 #define ASKED_BYTES 3000 /* of a prompt or a command */
 #define ASKED_LINES 20
@@ -124,11 +125,37 @@ static void survey_end(struct escalation *e, const cJSON *record, const char *st
 		add_succeeded(e, step, id);
 }
 
+static void find_result(void *context, const char *name, size_t len)
+{
+	bool *found = context;
+
+	*found = *found || (len > 6 && strncmp(name, "tasks.", 6) == 0) ||
+	    (len > 6 && strncmp(name, "steps.", 6) == 0);
+}
+
+/* Without the others that it names, a task like that is no list. */
+static bool names_results(const struct escalation *e, const cJSON *record)
+{
+	const char *input = json_get_string(json_get(e->run, "options"), "input");
+	struct buf text = BUF_INIT;
+	bool found = false;
+
+	if (input == NULL || strcmp(input, "auto") != 0)
+		return false;
+	/* quoted as JSON a name is still what it was */
+	if (json_get_bytes(record, "record", &text) && buf_str(&text)[0] == '{' &&
+	    template_is(buf_str(&text)))
+		template_names(buf_str(&text), find_result, &found);
+	buf_free(&text);
+	return found;
+}
+
 static void survey_task(struct escalation *e, const cJSON *record)
 {
 	const char *agent = json_get_string(record, "agent");
 
 	e->tasks++;
+	e->names_results = e->names_results || names_results(e, record);
 	if (agent == NULL) {
 		e->commands++;
 		return;
@@ -171,6 +198,18 @@ static void survey_tried(struct escalation *e, const cJSON *record, bool fix)
 		escalation_add_recovery(&e->tried, record, escalation_has_steps(e));
 }
 
+/* A step that is resumed may let the next ones follow. */
+static void survey_step(struct escalation *e, const cJSON *record)
+{
+	const char *step = json_get_string(record, "step");
+	bool blocked = cJSON_IsTrue(json_get(record, "blocked"));
+
+	if (step == NULL || (!blocked && (e->blocking == NULL || strcmp(e->blocking, step) != 0)))
+		return;
+	free(e->blocking);
+	e->blocking = blocked ? xstrdup(step) : NULL;
+}
+
 static void survey_escalated(struct escalation *e, const cJSON *record)
 {
 	if (e->nescalated == ESCALATION_REASONS_MAX)
@@ -203,6 +242,8 @@ void escalation_survey(struct escalation *e, const cJSON *record)
 		survey_tried(e, record, true);
 	else if (strcmp(event, "recovery") == 0)
 		survey_tried(e, record, false);
+	else if (strcmp(event, "step-finished") == 0)
+		survey_step(e, record);
 	else if (strcmp(event, "escalated") == 0)
 		survey_escalated(e, record);
 }
@@ -415,7 +456,9 @@ static void add_attempt(struct buf *out, const cJSON *record, const struct rundi
 	}
 	buf_addstr(out, "\n\n");
 	if (add_stream(out, record, "stderr", "standard error", dir) ||
-	    add_stream(out, record, "stdout", "standard output", dir))
+	    (json_get(record, "text") != NULL ?
+		    add_stream(out, record, "text", "answer", dir) :
+		    add_stream(out, record, "stdout", "standard output", dir)))
 		return;
 	buf_addstr(out, "It wrote nothing.\n");
 }
@@ -472,6 +515,7 @@ void escalation_free(struct escalation *e)
 		free(e->escalated[i].reason);
 	}
 	free(e->escalated);
+	free(e->blocking);
 	free(e->cause);
 	buf_free(&e->succeeded);
 	buf_free(&e->said);

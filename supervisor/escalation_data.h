@@ -56,6 +56,9 @@ struct escalation {
 	struct escalated_step *escalated;
 	size_t nescalated;
 
+	char *blocking;	    /* the step that let nothing follow it; NULL: none */
+	bool names_results; /* a prompt of the list names results of other tasks */
+
 	struct buf said;      /* what debuggers said: Markdown */
 	uint64_t said_more;   /* verdicts that are not in it */
 	struct buf tried;     /* recovery and fixes: Markdown */

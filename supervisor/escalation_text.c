@@ -229,7 +229,8 @@ static void add_choice(struct buf *out, unsigned *count, const char *choice)
 
 static void add_acceptance(struct buf *out, unsigned *count, const struct escalation *e)
 {
-	if (e->finished[RESULT_SUCCEEDED] == 0 || *count == CHOICES_MAX)
+	/* what a step requires, no requirement of the run takes back */
+	if (e->finished[RESULT_SUCCEEDED] == 0 || e->blocking != NULL || *count == CHOICES_MAX)
 		return;
 	buf_addf(out, "%u. **Accept the partial result**: ", ++*count);
 	markdown_count(out, e->finished[RESULT_SUCCEEDED]);
@@ -393,7 +394,7 @@ static void add_typed(struct buf *out, const struct buf *line)
 	buf_free(&text);
 }
 
-/* Of a list what failed can be changed first; of a workflow it is the file that is changed. */
+/* Of a plain list what failed can be changed first; of a workflow it is the file that is changed. */
 static void add_edited(struct buf *out, const struct escalation *e, const struct rundir *dir,
     const struct buf *command, bool state_dir)
 {
@@ -431,7 +432,8 @@ static void add_rerun(struct buf *out, const struct escalation *e, const struct 
 	    "\n## To go on\n\nWhen that is done, go on from here with what failed:\n\n");
 	add_typed(out, &line);
 	buf_free(&line);
-	if (json_get(e->run, "workflow") == NULL)
+	/* what failed makes no list of its own where it takes up results of tasks that are not in it */
+	if (json_get(e->run, "workflow") == NULL && !escalation_has_steps(e) && !e->names_results)
 		add_edited(out, e, dir, command, state_dir);
 }
 

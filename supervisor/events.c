@@ -105,8 +105,18 @@ static void add_limit(cJSON *options, const char *key, int64_t ms)
 		json_add_seconds(options, key, ms);
 }
 
+static void add_floor(cJSON *options, const struct memory_floor *floor)
+{
+	char text[32];
+	if (floor->percent > 0)
+		snprintf(text, sizeof text, "%u%%", floor->percent);
+	else
+		snprintf(text, sizeof text, "%llu", (unsigned long long)floor->bytes);
+	json_add_string(options, "min_free_memory", text);
+}
+
 /* What is needed to read the records of the input once more, and to go on as it was begun. */
-static cJSON *options_object(const struct config *c)
+static cJSON *options_object(const struct config *c, const struct plan *plan)
 {
 	cJSON *o = cJSON_CreateObject();
 	json_add_string(o, "input", input_text(c->input));
@@ -140,6 +150,8 @@ static cJSON *options_object(const struct config *c)
 	json_add_string(o, "state_file", c->state_file);
 	json_add_bool(o, "allow_fix", c->allow_fix);
 	json_add_bool(o, "strict_scopes", c->strict_scopes);
+	json_add_bool(o, "no_adapt", c->no_adapt);
+	add_floor(o, &c->min_free);
 	json_add_string(o, "merge", merge_text(c));
 	json_add_integer(o, "budget_tokens", (int64_t)c->budget_tokens);
 	cJSON_AddItemToObject(o, "budget_usd", cJSON_CreateNumber(c->budget_usd));
@@ -147,6 +159,9 @@ static cJSON *options_object(const struct config *c)
 	json_add_bool(o, "keep_order", c->keep_order);
 	json_add_bool(o, "tag", c->tag);
 	json_add_string(o, "sync", sync_text(c->sync));
+	/* one that was found on PATH too: the run goes on with it, whatever is there then */
+	json_add_string(o, "backend", c->backend != NULL ? c->backend : plan->backend);
+	json_add_bool(o, "backend_given", c->backend_given);
 	return o;
 }
 
@@ -163,9 +178,10 @@ cJSON *event_run_started(const struct config *config, const char *run, const str
 		json_add_bytes(e, "cwd", cwd, strlen(cwd));
 	free(cwd);
 	json_add_item(e, "command", words(config->argv));
-	json_add_item(e, "options", options_object(config));
+	json_add_item(e, "options", options_object(config, plan));
 	json_add_integer(e, "pid", getpid());
 	json_add_integer(e, "jobs", config->jobs);
+	json_add_string(e, "backend", plan->backend);
 	cJSON *steps = cJSON_CreateArray();
 	for (size_t i = 0; i < plan->nsteps; i++) {
 		const struct step *s = &plan->steps[i];
@@ -308,6 +324,25 @@ cJSON *event_task_removed(const char *step, const char *task)
 	return e;
 }
 
+cJSON *event_list_edited(const struct config *config, const char *run, const struct plan *plan,
+    const char *file)
+{
+	cJSON *e = event_run_started(config, run, plan, file);
+	cJSON *object = cJSON_GetObjectItemCaseSensitive(e, "steps")->child;
+	cJSON_ReplaceItemInObjectCaseSensitive(e, "event", cJSON_CreateString("list-edited"));
+	for (size_t i = 0; i < plan->nsteps; i++, object = object->next) {
+		const struct step *s = &plan->steps[i];
+		if (s->more != NULL && s->more->foreach != NULL)
+			continue;
+		cJSON *tasks = cJSON_CreateArray();
+		for (size_t k = 0; k < s->count; k++)
+			cJSON_AddItemToArray(tasks,
+			    cJSON_CreateString(plan->tasks[s->first + k].id));
+		json_add_item(object, "tasks", tasks);
+	}
+	return e;
+}
+
 cJSON *event_input_ended(void)
 {
 	return journal_event("input-ended");
@@ -371,8 +406,7 @@ cJSON *event_escalated(const struct step *step, const char *reason)
 	return e;
 }
 
-/* What was told, by whatever backend tells it. */
-static void add_usage(cJSON *object, const struct usage *usage)
+void add_usage(cJSON *object, const struct usage *usage)
 {
 	if (!usage->known) {
 		json_add_null(object, "usage");

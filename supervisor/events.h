@@ -40,6 +40,9 @@ cJSON *event_recovery_started(const struct step *step, int level);
 /* `again`: the statuses of tasks that are to run again. */
 cJSON *event_resumed(const char *const *again, size_t count);
 cJSON *event_task_removed(const char *step, const char *task);
+/* The list as it is now, in place of run-started: with the ids of the tasks that are known. */
+cJSON *event_list_edited(const struct config *config, const char *run, const struct plan *plan,
+    const char *file);
 cJSON *event_input_ended(void);
 cJSON *event_recovery(const struct step *step, int level, const char *text);
 cJSON *event_step_finished(const struct step *step, const struct counts *counts, int64_t wall_ms,
@@ -50,6 +53,9 @@ cJSON *event_step_skipped(const struct step *step, const char *condition);
 cJSON *event_merge_finished(const char *run, const struct step *step, const char *agent,
     const struct result *result, unsigned attempt, const struct rundir *dir);
 cJSON *event_escalated(const struct step *step, const char *reason);
+
+/* The member "usage": what was told, by whatever backend tells it; null: nothing. */
+void add_usage(cJSON *object, const struct usage *usage);
 
 /* A run in numbers, at its end. */
 struct totals {

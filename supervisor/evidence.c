@@ -39,13 +39,13 @@ void evidence_stream(struct buf *out, const struct record *record, const struct 
 }
 
 void evidence_tail(struct buf *out, const struct record *record, const struct attempt_name *name,
-    const struct result *result, unsigned lines, size_t bytes)
+    const struct result *result, bool events, unsigned lines, size_t bytes)
 {
 	struct buf said = BUF_INIT;
 	evidence_stream(&said, record, name, &result->err, true);
 	if (said.len == 0 && result->has_text)
 		buf_add(&said, result->text.data, result->text.len);
-	else if (said.len == 0)
+	else if (said.len == 0 && !events)
 		evidence_stream(&said, record, name, &result->out, false);
 	if (said.len > 0) {
 		const char *tail = text_tail(said.data, said.len, lines);

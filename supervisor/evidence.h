@@ -30,9 +30,10 @@ void evidence_stream(struct buf *out, const struct record *record, const struct 
 
 /*
  * Appends the last lines of what it said, as valid UTF-8: of standard error, or where that is
- * silent of its answer.
+ * silent of its answer. `events`: its standard output is what a client tells programs, which says
+ * nothing to anybody else.
  */
 void evidence_tail(struct buf *out, const struct record *record, const struct attempt_name *name,
-    const struct result *result, unsigned lines, size_t bytes);
+    const struct result *result, bool events, unsigned lines, size_t bytes);
 
 #endif

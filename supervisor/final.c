@@ -15,6 +15,8 @@ static void explain(const struct run *run, const struct node *node, struct resul
 		result_set_error(r, "%s", buf_str(&run->invalid));
 	} else if (node->reason == REASON_INVALID) {
 		result_set_error(r, "%.*s", (int)task->text_len, task->text);
+	} else if (pressure_explain(run, node, r)) {
+		return;
 	} else if (node->reason == REASON_NEEDS) {
 		result_set_error(r, "needs %s, which did not succeed",
 		    intake_missing_need(run, task));

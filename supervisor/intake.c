@@ -112,6 +112,8 @@ void intake_schedule(struct run *run)
 {
 	for (size_t i = 0; i < run->step->count; i++) {
 		size_t task = run->step->first + i;
+		struct node *node = nodes_at(&run->nodes, task);
+		node->lane = (uint8_t)pressure_lane(run, node->task);
 		if (!restore_hold(run, task))
 			add_to_schedule(run, task);
 	}
@@ -142,7 +144,14 @@ static void take_task(struct run *run, struct streamed *s)
 		s->task.text_len = strlen(s->task.text);
 		s->task.kind = TASK_INVALID;
 	}
+	const char *why = load_unreachable(&run->loaded, &s->task);
+	if (why != NULL && s->task.kind == TASK_AGENT) {
+		s->task.text = why;
+		s->task.text_len = strlen(why);
+		s->task.kind = TASK_INVALID;
+	}
 	size_t index = nodes_add(&run->nodes, &s->task, 0);
+	nodes_at(&run->nodes, index)->lane = (uint8_t)pressure_lane(run, &s->task);
 	/* a repeated id makes an invalid record, and the first task keeps it */
 	if (s->task.kind != TASK_INVALID)
 		know_id(run, &s->task);

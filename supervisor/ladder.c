@@ -471,40 +471,6 @@ bool ladder_text(const struct ladder *l, struct buf *out)
 	return true;
 }
 
-static const char *why_not_tried(const struct ladder *l, const struct ladder_item *item)
-{
-	if (item->now.reason == REASON_INVALID)
-		return "there is nothing to retry";
-	if (item->now.retries == 0)
-		return "no retries are allowed";
-	if (!has_retries(&item->now))
-		return "its retries are used up";
-	if (bar_of(l) != BAR_NONE)
-		return l->verdict == NULL ? "there was no verdict" : "the verdict was against it";
-	if (l->fix == LADDER_FIX_FAILED)
-		return "the fix failed";
-	if (l->level > 1 && l->asked && !item->named)
-		return "the verdict does not name it";
-	if (item->due)
-		return l->canary_failed ? "the first of the others failed again" :
-					  "the run was stopped";
-	return "the same would fail again";
-}
-
-void ladder_note(const struct ladder *l, size_t i, struct buf *out)
-{
-	const struct ladder_item *item = &l->items[i];
-	if (item->tried == 0) {
-		buf_addf(out, "not retried: %s", why_not_tried(l, item));
-		return;
-	}
-	add_times(out, item->tried);
-	if (item->recovered)
-		buf_addstr(out, ": succeeded");
-	else
-		buf_addf(out, ": failed again (%s)", reason_text(item->now.reason));
-}
-
 int64_t ladder_pause_ms(unsigned attempt, uint32_t random)
 {
 	int64_t pause = PAUSE_FIRST_MS;

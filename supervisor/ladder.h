@@ -125,8 +125,6 @@ bool ladder_escalates(const struct ladder *l);
 void ladder_why(const struct ladder *l, struct buf *out);
 /* Appends what was done and what came of it, on one line; false when nothing was done at all. */
 bool ladder_text(const struct ladder *l, struct buf *out);
-/* Appends what was done about items[i], on one line. */
-void ladder_note(const struct ladder *l, size_t i, struct buf *out);
 
 /*
  * The pause before attempt number `attempt` (2, 3...) of a command: doubles from 1 s to at most a

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "supervisor/evidence.h"
+#include "supervisor/launch_agent.h"
 #include "supervisor/refine.h"
 
 #define AGENT_TIMEOUT_MS (30 * 60 * 1000)
@@ -34,6 +35,8 @@ int launch_init(struct launch *l, const struct config *config, const struct reco
 	l->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (l->null_fd < 0)
 		return -1;
+	places_init(&l->places, record->kept ? record->dir.fd : -1, record->dir.path,
+	    record->dir.id);
 	init_trace(l);
 	return 0;
 }
@@ -42,6 +45,9 @@ void launch_free(struct launch *l)
 {
 	if (l->null_fd >= 0)
 		close(l->null_fd);
+	if (l->config != NULL)
+		places_end(&l->places, !l->finished);
+	launch_agent_free(l);
 	buf_free(&l->prompt);
 	buf_free(&l->last_error);
 	buf_free(&l->out_name);
@@ -82,13 +88,15 @@ static void set_limits(const struct launch *l, struct job *job, const struct tas
 	job->timeout_ms = first_given(m != NULL ? m->timeout_ms : UNSET, c->timeout_ms,
 	    a != NULL ? a->timeout_ms : UNSET, a != NULL ? AGENT_TIMEOUT_MS : 0);
 	job->idle_timeout_ms = first_given(m != NULL ? m->idle_timeout_ms : UNSET,
-	    c->idle_timeout_ms, a != NULL ? a->idle_timeout_ms : UNSET, 0);
+	    c->idle_timeout_ms, a != NULL ? a->idle_timeout_ms : UNSET,
+	    job->backend != NULL ? job->backend->idle_ms : 0);
 	job->grace_ms = c->grace_ms;
 	job->max_output =
 	    (uint64_t)first_given(UNSET, c->max_output, UNSET, a != NULL ? AGENT_MAX_OUTPUT : 0);
 }
 
-static void set_command(struct launch *l, struct job *job, const struct task *task)
+static void set_command(struct launch *l, struct job *job, const struct task *task,
+    const struct result *last)
 {
 	const struct config *c = l->config;
 	switch ((enum task_kind)task->kind) {
@@ -116,15 +124,7 @@ static void set_command(struct launch *l, struct job *job, const struct task *ta
 		job->argv = task->more->argv;
 		break;
 	case TASK_AGENT:
-		job->kind = JOB_AGENT;
-		job->argv = task->agent->command;
-		job->agent = task->agent->name;
-		job->input = task->text;
-		job->input_len = task->text_len;
-		job->system = task->agent->system;
-		job->system_len = task->agent->system_len;
-		job->model = task->agent->model;
-		job->want_json = task->agent->want_json;
+		launch_agent(l, job, task, last);
 		break;
 	case TASK_INVALID:
 		break;
@@ -143,6 +143,28 @@ static void set_more(struct job *job, const struct task_more *m)
 	}
 }
 
+/* The prompt of an agent that has failed before. */
+static void refine(struct launch *l, const struct job *job, const struct task *task,
+    const struct evidence *evidence, const struct verdict_retry *advice)
+{
+	const struct template *refining = task->more != NULL ? task->more->refining : NULL;
+	bool has_parts = task->more != NULL && task->more->prompt != NULL;
+	buf_reset(&l->prompt);
+	l->told = true;
+	if (advice != NULL && advice->prompt != NULL) {
+		/* written by somebody who knew what happened */
+		buf_addstr(&l->prompt, advice->prompt);
+	} else if (refining == NULL && job->session != NULL) {
+		refine_message(&l->prompt, evidence);
+	} else if (refining == NULL && has_parts) {
+		refine_what_happened(&l->prompt, evidence);
+		l->happened = true;
+		l->told = false;
+	} else {
+		refine_prompt(&l->prompt, refining, task->text, task->text_len, evidence);
+	}
+}
+
 /* What the attempt before said, and what the debugger says about it. */
 static void set_evidence(struct launch *l, struct job *job, const struct task *task,
     const struct result *last, const struct verdict_retry *advice)
@@ -151,7 +173,8 @@ static void set_evidence(struct launch *l, struct job *job, const struct task *t
 	const char *error = last->error != NULL ? last->error : reason_text(last->reason);
 	const char *words = advice != NULL ? advice->advice : NULL;
 	struct buf tail = BUF_INIT;
-	evidence_tail(&tail, l->record, &name, last, EVIDENCE_LINES, EVIDENCE_BYTES);
+	evidence_tail(&tail, l->record, &name, last, launch_tells_events(job), EVIDENCE_LINES,
+	    EVIDENCE_BYTES);
 	buf_reset(&l->last_error);
 	buf_addf(&l->last_error, "%s\n", error);
 	if (words != NULL)
@@ -166,18 +189,7 @@ static void set_evidence(struct launch *l, struct job *job, const struct task *t
 			.tail_len = tail.len,
 			.advice = words,
 			.fence = l->fence };
-		const char *prompt = advice != NULL ? advice->prompt : NULL;
-		buf_reset(&l->prompt);
-		const struct template *refining = task->more != NULL ? task->more->refining : NULL;
-		if (prompt != NULL) {
-			/* written by somebody who knew what happened */
-			buf_addstr(&l->prompt, prompt);
-		} else if (refining == NULL && task->more != NULL && task->more->prompt != NULL) {
-			refine_what_happened(&l->prompt, &evidence);
-			l->happened = true;
-		} else {
-			refine_prompt(&l->prompt, refining, task->text, task->text_len, &evidence);
-		}
+		refine(l, job, task, &evidence, advice);
 		job->input = buf_str(&l->prompt);
 		job->input_len = l->prompt.len;
 	}
@@ -262,11 +274,14 @@ void launch_job(struct launch *l, struct job *job, const struct step *step, cons
 	job->out_name = buf_str(&l->out_name);
 	job->err_name = buf_str(&l->err_name);
 
-	set_command(l, job, task);
+	/* that it is attempted once more says nothing about the task */
+	if (last != NULL && launch_was_held_back(last) && advice == NULL)
+		last = NULL;
+	set_command(l, job, task, last);
 	set_limits(l, job, task);
 	if (task->more != NULL)
 		set_more(job, task->more);
-	l->happened = false;
+	l->happened = l->told = false;
 	job->live = l->config->sequential && l->config->output == OUTPUT_TEXT;
 	if (last != NULL)
 		set_evidence(l, job, task, last, advice);

@@ -13,6 +13,7 @@
 #include "shared/result.h"
 #include "supervisor/config.h"
 #include "supervisor/load.h"
+#include "supervisor/places.h"
 #include "supervisor/record.h"
 #include "supervisor/task.h"
 #include "supervisor/verdict.h"
@@ -36,11 +37,21 @@ struct launch {
 	struct job_part *parts; /* of a prompt that is put together by the worker */
 	struct buf texts;	/* of these */
 	bool happened;		/* `prompt` tells what happened, to be put behind them */
+	bool told;		/* `prompt` stands instead of them */
 	struct job_env *env;	/* of a command that gets results; of `handed` */
 	struct buf handed;
 	const struct loaded *loaded;
 	struct rehearsal rehearsal;
 	struct buf structured; /* what a rehearsed answer holds */
+	struct places places;
+	bool finished; /* set when nothing of the run may be gone on with */
+
+	/* of an agent; see launch_agent.c */
+	const char **words; /* in one piece; NULL */
+	int64_t
+	    own_sessions; /* results in the journal before this are of another client; 0: none */
+	struct buf session;
+	struct buf private_config;
 };
 
 /* 0, or -1 with errno. */

@@ -11,6 +11,7 @@
 #include "shared/buf.h"
 #include "shared/exits.h"
 #include "shared/io.h"
+#include "shared/json.h"
 #include "shared/names.h"
 #include "shared/text.h"
 #include "shared/xalloc.h"
@@ -159,15 +160,19 @@ static void print_agent_warnings(const struct agents *agents)
 		warnx("warning: %s", safe(warnings[i]));
 }
 
-/* An agent can be asked: it has a command, or nothing is asked in earnest. */
-static int check_command(const struct loaded *l, const struct agent *a)
+/* An agent can be asked, or nothing is asked in earnest. */
+static int check_client(const struct loaded *l, const struct agent *a, bool writes)
 {
-	if (a->command != NULL || l->config->rehearse || l->config->dry_run)
+	const struct config *c = l->config;
+	struct buf why = BUF_INIT;
+	/* a plan says it as a warning, but what is meant for a crontab must work */
+	if (c->rehearse || (c->dry_run && !c->cron))
 		return 0;
-	warnx("agent '%s' has no command: put 'command: PROGRAM' into %s (or into a file of "
-	      "that name in .pollard/agents/)",
-	    safe(a->name), safe(a->path));
-	return EXIT_CONFIG;
+	int status = load_choose(l, a, writes, &why);
+	if (status != 0)
+		warnx("%s", buf_str(&why));
+	buf_free(&why);
+	return status;
 }
 
 /* An agent that an option names is there before it is needed. */
@@ -176,7 +181,7 @@ static int check_named(const struct loaded *l, const char *option, const char *n
 {
 	const struct agent *a = agents_find(l->agents, name);
 	if (a != NULL)
-		return check_command(l, a);
+		return check_client(l, a, false);
 	const char *near = agents_suggest(l->agents, name);
 	print_agent_warnings(l->agents);
 	if (near != NULL)
@@ -188,10 +193,28 @@ static int check_named(const struct loaded *l, const char *option, const char *n
 	return EXIT_INPUT;
 }
 
+/* Also when there is no agent whom it would be for. */
+static int check_backend(const struct config *c)
+{
+	struct buf why = BUF_INIT;
+	int status = 0;
+	if (c->backend != NULL && client_unknown(c->backend, &why)) {
+		warnx("%s: %s", c->backend_given ? "option '--backend'" : "setting 'backend'",
+		    buf_str(&why));
+		status = EXIT_CONFIG;
+	}
+	buf_free(&why);
+	return status;
+}
+
 int load_open(struct loaded *l, const struct config *config)
 {
 	*l = (struct loaded){ .config = config, .fd = -1 };
-	int status = open_input(l);
+	int status = check_backend(config);
+	if (status == 0)
+		status = open_input(l);
+	if (status == 0 && config->rehearsal != NULL)
+		status = script_readable(config->rehearsal);
 	if (status != 0)
 		return status;
 	if (!config->no_record) {
@@ -205,6 +228,9 @@ int load_open(struct loaded *l, const struct config *config)
 	}
 	tell_form(l);
 	load_agents(l);
+	/* which agents a stream names is known later */
+	const struct backend *b = config->stream ? load_backend(l) : NULL;
+	l->plan.backend = b != NULL ? b->name : NULL;
 	if (asks_agent(config))
 		status = check_named(l, "--debugger", config->debugger, "builtin, none");
 	if (status == 0 && config->merge == MERGE_AGENT)
@@ -267,26 +293,59 @@ static void check_steps(const struct loaded *l, struct diag *diag)
 	}
 }
 
-int load_check(const struct loaded *l)
+/* The agent of tasks that are made later. */
+static int check_foreach(const struct loaded *l, const struct foreach *f)
 {
-	const struct plan *p = &l->plan;
-	for (size_t i = 0; i < p->ntasks; i++) {
-		const struct agent *a = p->tasks[i].agent;
-		if (a != NULL && check_command(l, a) != 0)
-			return EXIT_CONFIG;
+	struct json_error error;
+	cJSON *task = json_parse(f->task, f->task_len, &error);
+	const char *name = json_get_string(task, "agent");
+	const struct agent *a =
+	    name != NULL && l->agents != NULL ? agents_find(l->agents, name) : NULL;
+	bool writes = cJSON_GetArraySize(json_get(task, "writes")) > 0;
+	int status = a != NULL ? check_client(l, a, writes) : 0;
+	cJSON_Delete(task);
+	return status;
+}
+
+/* Who merges, who debugs, and who comes later. */
+static int check_step(const struct loaded *l, const struct step_more *m)
+{
+	int status = 0;
+	if (m == NULL)
+		return 0;
+	if (m->merge_agent != NULL)
+		status = check_client(l, m->merge_agent, false);
+	const struct agent *a = m->debugger != NULL ? agents_find(l->agents, m->debugger) : NULL;
+	if (status == 0 && a != NULL)
+		status = check_client(l, a, false);
+	if (status == 0 && m->foreach != NULL)
+		status = check_foreach(l, m->foreach);
+	return status;
+}
+
+static void warn_doubt(void *context, const char *line)
+{
+	(void)context;
+	warnx("warning: %s", line);
+}
+
+int load_check(struct loaded *l)
+{
+	const struct config *c = l->config;
+	struct plan *p = &l->plan;
+	int status = 0;
+	for (size_t i = 0; status == 0 && i < p->ntasks; i++) {
+		const struct task *t = &p->tasks[i];
+		if (t->kind == TASK_AGENT)
+			status = check_client(l, t->agent, t->more != NULL && t->more->nwrites > 0);
 	}
-	for (size_t i = 0; i < p->nsteps; i++) {
-		const struct step_more *m = p->steps[i].more;
-		if (m == NULL)
-			continue;
-		if (m->merge_agent != NULL && check_command(l, m->merge_agent) != 0)
-			return EXIT_CONFIG;
-		const struct agent *a =
-		    m->debugger != NULL ? agents_find(l->agents, m->debugger) : NULL;
-		if (a != NULL && check_command(l, a) != 0)
-			return EXIT_CONFIG;
-	}
-	return 0;
+	for (size_t i = 0; status == 0 && i < p->nsteps; i++)
+		status = check_step(l, p->steps[i].more);
+	if (status == 0 && !c->dry_run && !c->cron)
+		load_doubts(l, warn_doubt, NULL);
+	const struct backend *b = load_backend(l);
+	p->backend = b != NULL ? b->name : NULL;
+	return status;
 }
 
 /* -1 with errno when the file cannot be read. */
@@ -325,7 +384,8 @@ static bool names_task(void *context, const char *step, const char *task)
 		const struct step *s = &p->steps[i];
 		if (step != NULL && strcmp(s->id, step) != 0)
 			continue;
-		if (task == NULL || (s->more != NULL && s->more->foreach != NULL) ||
+		const struct foreach *f = s->more != NULL ? s->more->foreach : NULL;
+		if (task == NULL || (f != NULL && script_fits(f, "id", task)) ||
 		    idset_find(&s->ids, task, NULL) != 0)
 			return true;
 	}
@@ -355,8 +415,8 @@ static bool names_agent(void *context, const char *name)
 		if (is_named(m->merge_agent, name) ||
 		    (m->debugger != NULL && strcmp(m->debugger, name) == 0))
 			return true;
-		/* which agents its tasks have is known later */
-		if (m->foreach != NULL)
+		/* which agents its tasks have may be known later */
+		if (m->foreach != NULL && script_fits(m->foreach, "agent", name))
 			return true;
 	}
 	return false;
@@ -409,6 +469,7 @@ void load_free(struct loaded *l)
 	if (l->fd > STDERR_FILENO)
 		close(l->fd);
 	plan_free(&l->plan);
+	load_forget_choices(l);
 	agents_free(l->agents);
 	script_free(l->script);
 	free(l->file);

@@ -22,7 +22,8 @@
 #define READ_FIRST ((size_t)2 * 1024)
 #define READ_CHUNK ((size_t)64 * 1024)
 
-static const int handled[] = { SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGCONT };
+static const int handled[] = { SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGCONT, SIGTSTP,
+	SIGWINCH };
 #define HANDLED (sizeof handled / sizeof *handled)
 
 /* Signals that came during the wait, in order; written by the handler, which runs only there. */
@@ -32,8 +33,8 @@ static volatile sig_atomic_t narrived;
 static void on_signal(int signal)
 {
 	/* workers that end one after another must not crowd out a signal from a person */
-	for (int i = 0; signal == SIGCHLD && i < narrived; i++) {
-		if (arrived[i] == SIGCHLD)
+	for (int i = 0; (signal == SIGCHLD || signal == SIGWINCH) && i < narrived; i++) {
+		if (arrived[i] == signal)
 			return;
 	}
 	if (narrived < SIGNALS_MAX)
@@ -86,8 +87,9 @@ struct loop *loop_new(worker_fn worker, struct sink *out, struct sink *err)
 		/* whoever started us may have had these blocked: then nothing would ever stop a run */
 		sigdelset(&l->wait_mask, handled[i]);
 		sigaction(handled[i], NULL, &l->before[i]);
-		/* nohup(1) asks for this; SIGCHLD must not stay ignored, or there is nothing to reap */
-		if (handled[i] == SIGHUP && l->before[i].sa_handler == SIG_IGN)
+		/* nohup(1) and shells ask for this; SIGCHLD must not stay ignored, or there is nothing to reap */
+		if ((handled[i] == SIGHUP || handled[i] == SIGTSTP) &&
+		    l->before[i].sa_handler == SIG_IGN)
 			continue;
 		sigaction(handled[i], &action, NULL);
 	}
@@ -124,6 +126,7 @@ void attempt_free(struct attempt *a)
 	if (a->err_fd >= 0)
 		close(a->err_fd);
 	buf_free(&a->in);
+	buf_free(&a->said);
 	result_free(&a->result);
 	free(a);
 }
@@ -169,7 +172,7 @@ int loop_start(struct loop *l, const struct job *job, size_t task, int64_t limit
 	a->fd = fd;
 	a->out_fd = job->out_fd;
 	a->err_fd = job->err_fd;
-	a->started_mono = clock_mono_ms();
+	a->started_mono = a->said_mono = clock_mono_ms();
 	if (limit_ms > 0)
 		a->kill_at = a->started_mono + limit_ms + job->grace_ms + WORKER_PATIENCE_MS;
 	result_init(&a->result);
@@ -363,6 +366,18 @@ static void forget_message(struct loop *l)
 	l->speaking = NULL;
 }
 
+static bool take_tail(struct attempt *a, size_t size, const char **why)
+{
+	const char *line;
+	size_t len;
+	if (!message_decode_tail(a->in.data, size, &line, &len, why))
+		return false;
+	buf_reset(&a->said);
+	buf_add(&a->said, line, len);
+	a->said_mono = clock_mono_ms();
+	return true;
+}
+
 /* Looks at the message that stands at the front; true when it is an event. */
 static bool take_message(struct loop *l, struct attempt *a, struct event *e)
 {
@@ -383,6 +398,17 @@ static bool take_message(struct loop *l, struct attempt *a, struct event *e)
 				l->speaking_len = (size_t)size;
 				return true;
 			}
+		} else if (type == MESSAGE_PRESSURE) {
+			good = message_decode_pressure(a->in.data, (size_t)size, &e->reason,
+			    &e->retry_ms, &why);
+			if (good) {
+				e->kind = EVENT_PRESSURE;
+				e->attempt = a;
+				buf_consume(&a->in, (size_t)size);
+				return true;
+			}
+		} else if (type == MESSAGE_TAIL) {
+			good = take_tail(a, (size_t)size, &why);
 		} else {
 			good = message_decode_result(a->in.data, (size_t)size, &a->result, &why);
 			a->have_result = good;
@@ -491,11 +517,29 @@ int loop_drain(struct loop *l, int64_t limit_ms)
 		wait_once(l, left, -1);
 		while (narrived > 0) {
 			int signal = take_signal();
-			if (signal != SIGCHLD && signal != SIGUSR1 && signal != SIGCONT)
+			if (signal == SIGTSTP)
+				loop_suspend();
+			else if (signal != SIGCHLD && signal != SIGUSR1 && signal != SIGCONT &&
+			    signal != SIGWINCH)
 				return signal;
 		}
 	}
 	return 0;
+}
+
+void loop_suspend(void)
+{
+	struct sigaction standard = { .sa_handler = SIG_DFL };
+	struct sigaction before;
+	sigset_t set;
+	sigaction(SIGTSTP, &standard, &before);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTSTP);
+	/* it is blocked but for the wait: raised now, it acts when it no longer is */
+	raise(SIGTSTP);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigaction(SIGTSTP, &before, NULL);
 }
 
 bool loop_sweep(struct loop *l)

@@ -36,8 +36,10 @@ struct attempt {
 	int64_t started_mono;
 	int64_t
 	    kill_at; /* the worker itself gets SIGKILL then: it does not keep its limits; 0: never */
-	int stop_sent; /* SIGTERM or SIGQUIT; 0: not asked to stop */
-	int out_fd;    /* the unnamed files lent to it; -1 */
+	int stop_sent;	   /* SIGTERM or SIGQUIT; 0: not asked to stop */
+	struct buf said;   /* its newest line of output; empty: none told */
+	int64_t said_mono; /* when it was heard of last, or started */
+	int out_fd;	   /* the unnamed files lent to it; -1 */
 	int err_fd;
 };
 
@@ -47,6 +49,7 @@ enum event_kind {
 	EVENT_NONE,    /* nothing more for now */
 	EVENT_ATTEMPT, /* an attempt is over: `attempt`, now the coordinator's */
 	EVENT_OUTPUT, /* a live piece of output: `attempt`, `is_err`, `data`, `len`, valid until the next event */
+	EVENT_PRESSURE, /* a client says that its service holds it back: `attempt`, `reason`, `retry_ms` */
 	EVENT_SIGNAL, /* `signal` came to us */
 };
 
@@ -57,6 +60,8 @@ struct event {
 	bool is_err;
 	const char *data;
 	size_t len;
+	enum reason reason; /* rate-limit, quota or auth */
+	int64_t retry_ms;   /* how long to wait; 0: it was not said */
 };
 
 struct loop;
@@ -90,6 +95,8 @@ struct event loop_next(struct loop *l);
  * comes: returns that one, else 0.
  */
 int loop_drain(struct loop *l, int64_t limit_ms);
+/* Stops this process as its terminal asks for (SIGTSTP); returns when it goes on. */
+void loop_suspend(void);
 /* Kills what is left of dead workers' trees and waits for it, a few seconds at most. True when nothing is left. */
 bool loop_sweep(struct loop *l);
 

@@ -14,6 +14,7 @@
 #include "shared/exits.h"
 #include "shared/text.h"
 #include "supervisor/commands.h"
+#include "supervisor/complete.h"
 #include "supervisor/config.h"
 #include "supervisor/diag.h"
 #include "supervisor/help.h"
@@ -27,6 +28,7 @@ typedef int (*command_fn)(const struct config *config);
 
 static int command_run(const struct config *config);
 static int command_resume(const struct config *config);
+static int command_agents(const struct config *config);
 static int command_help(const struct config *config);
 static int command_version(const struct config *config);
 static int command_options(const struct config *config);
@@ -38,7 +40,9 @@ static const command_fn command_functions[COMMAND_COUNT] = {
 	[COMMAND_STATUS] = cmd_status,
 	[COMMAND_SHOW] = cmd_show,
 	[COMMAND_FAILED] = cmd_failed,
-	[COMMAND_AGENTS] = cmd_agents,
+	[COMMAND_REPORT] = cmd_report,
+	[COMMAND_AGENTS] = command_agents,
+	[COMMAND_DOCTOR] = cmd_doctor,
 	[COMMAND_CLEAN] = cmd_clean,
 	[COMMAND_HELP] = command_help,
 	[COMMAND_VERSION] = command_version,
@@ -55,6 +59,11 @@ static int command_run(const struct config *config)
 static int command_resume(const struct config *config)
 {
 	return resume_main(config, worker_main);
+}
+
+static int command_agents(const struct config *config)
+{
+	return cmd_agents(config, worker_main);
 }
 
 /* Prints and frees the text. */
@@ -223,6 +232,9 @@ int main(int argc, char *argv[])
 	config.stdout_closed = fill_descriptor(STDOUT_FILENO);
 	(void)fill_descriptor(STDERR_FILENO);
 
+	/* what is being typed is no command line yet */
+	if (argc > 1 && strcmp(argv[1], "__complete") == 0)
+		return cmd_complete(argc - 2, argv + 2);
 	int status = read_options(argc, argv, &settings, &config, &command);
 	if (status == 0)
 		status = check_streams(&config, command);

@@ -312,6 +312,37 @@ static bool ask_agent(struct run *run)
 	return false;
 }
 
+/* What the record has of the step, where it goes on from there; NULL: nothing. */
+static const struct replay_step *on_record(const struct run *run)
+{
+	const struct replay *r = run->replay;
+	size_t at = r != NULL ? replay_find_step(r, run->step->id) : REPLAY_NONE;
+	return at != REPLAY_NONE ? &r->steps[at] : NULL;
+}
+
+/* Whether the merging agent has answered, and about just these results: none of them came later. */
+static bool has_answer(const struct run *run, const struct replay_step *s)
+{
+	if (s == NULL || s->merge.offset < 0 || s->merge_status != RESULT_SUCCEEDED)
+		return false;
+	for (size_t i = 0; i < run->step->count; i++) {
+		const struct node *node = nodes_at(&run->nodes, run->step->first + i);
+		if (node->last.offset > s->merge.offset)
+			return false;
+	}
+	return true;
+}
+
+/* The run ended between the answer and the file that it was to become: nobody is asked again. */
+static void take_answer(struct run *run)
+{
+	const struct replay_step *s = on_record(run);
+	if (run->merge_stage != MERGE_COLLECT || !has_answer(run, s))
+		return;
+	run->merge_answer = s->merge;
+	run->merge_stage = MERGE_WRITE;
+}
+
 bool merge_begin(struct run *run)
 {
 	enum merge_form form = merge_form_of(run, run->at);
@@ -326,6 +357,8 @@ bool merge_begin(struct run *run)
 		look_ahead(run, run->at, &merged, &commands);
 	if (form == MERGE_NONE && !commands)
 		return false;
+	if (form == MERGE_AGENT)
+		take_answer(run);
 	switch (run->merge_stage) {
 	case MERGE_COLLECT:
 		begun = collect(run, form);

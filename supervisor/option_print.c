@@ -73,6 +73,7 @@ static size_t member_size(enum option_type type)
 	case OPTION_AMOUNT:
 	case OPTION_REQUIRE:
 	case OPTION_OPTIONAL:
+	case OPTION_MEMORY:
 	case OPTION_VARIABLE:
 		break;
 	}
@@ -85,12 +86,16 @@ static bool is_default(const struct option_info *o, const struct config *config,
 	const char *now = (const char *)config + o->offset;
 	const char *before = (const char *)defaults + o->offset;
 	const struct require *r = (const void *)now;
+	const struct memory_floor *floor = (const void *)now;
+	const struct memory_floor *usual = (const void *)before;
 
 	switch (o->type) {
 	case OPTION_AMOUNT:
 		return *(const double *)(const void *)now <= 0;
 	case OPTION_REQUIRE:
 		return r->kind == REQUIRE_ALL;
+	case OPTION_MEMORY:
+		return floor->bytes == usual->bytes && floor->percent == usual->percent;
 	case OPTION_OPTIONAL:
 		return !*(const bool *)((const char *)config + o->given);
 	case OPTION_VARIABLE:
@@ -103,6 +108,7 @@ static bool is_default(const struct option_info *o, const struct config *config,
 static void add_value(struct buf *out, const struct option_info *o, const struct config *config)
 {
 	const void *place = (const char *)config + o->offset;
+	const struct memory_floor *floor = place;
 	unsigned choice;
 
 	switch (o->type) {
@@ -112,6 +118,12 @@ static void add_value(struct buf *out, const struct option_info *o, const struct
 	case OPTION_SIZE:
 	case OPTION_INT64:
 		buf_addf(out, "%" PRId64, *(const int64_t *)place);
+		break;
+	case OPTION_MEMORY:
+		if (floor->percent > 0)
+			buf_addf(out, "%u%%", floor->percent);
+		else
+			buf_addf(out, "%" PRIu64, floor->bytes);
 		break;
 	case OPTION_COUNT:
 		buf_addf(out, "%" PRIu64, *(const uint64_t *)place);

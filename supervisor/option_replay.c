@@ -129,6 +129,7 @@ static bool replay_special(struct config *config, const cJSON *value, struct are
 	} flags[] = {
 		{ "nul", &config->nul },
 		{ "jobs_given", &config->jobs_given },
+		{ "backend_given", &config->backend_given },
 		{ "require_given", &config->require_given },
 		{ "output_given", &config->output_given },
 	};

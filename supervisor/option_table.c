@@ -46,7 +46,13 @@ const struct command_info command_table[COMMAND_COUNT] = {
 		.nwords = 1,
 		.words = { offsetof(struct config, run) },
 	},
-	[COMMAND_REPORT] = { .name = "report", .availability = LATER },
+	[COMMAND_REPORT] = {
+		.name = "report",
+		.arguments = "[OPTIONS] --format F [RUN]",
+		.summary = "a run as a file for people, CI servers or other tools",
+		.nwords = 1,
+		.words = { offsetof(struct config, run) },
+	},
 	[COMMAND_AGENTS] = {
 		.name = "agents",
 		.arguments = "[OPTIONS] [NAME]",
@@ -59,7 +65,11 @@ const struct command_info command_table[COMMAND_COUNT] = {
 		.arguments = "[OPTIONS]",
 		.summary = "remove old run directories",
 	},
-	[COMMAND_DOCTOR] = { .name = "doctor", .availability = LATER },
+	[COMMAND_DOCTOR] = {
+		.name = "doctor",
+		.arguments = "[OPTIONS]",
+		.summary = "what usually is wrong: clients, limits, terminal",
+	},
 	[COMMAND_HELP] = {
 		.name = "help",
 		.arguments = "[TOPIC]",
@@ -80,13 +90,15 @@ const struct command_info command_table[COMMAND_COUNT] = {
 #define IN_RESUMED (IN_RUN | IN(COMMAND_RESUME))
 #define IN_RECORD \
 	(IN_RESUMED | IN(COMMAND_STATUS) | IN(COMMAND_SHOW) | IN(COMMAND_FAILED) | \
-	    IN(COMMAND_CLEAN))
+	    IN(COMMAND_REPORT) | IN(COMMAND_CLEAN) | IN(COMMAND_DOCTOR))
 #define IN_ALL (~0U)
 #define TO(member) .offset = offsetof(struct config, member)
 #define GIVEN(member) .given = offsetof(struct config, member)
 
 static const char *const output_choices[] = { "text", "json", "merged", "none", NULL };
 static const char *const format_choices[] = { "yaml", "json", NULL };
+static const char *const report_choices[] = { "html", "markdown", "json", "jsonl", "junit", "trace",
+	"prometheus", NULL };
 static const char *const merge_choices[] = { "none", "concat", "json", NULL };
 static const char *const sync_choices[] = { "end", "step", "task", NULL };
 static const char *const progress_choices[] = { "auto", "tty", "plain", "none", NULL };
@@ -149,14 +161,24 @@ const struct option_info option_table[] = {
 	{ .name = "strict-scopes", .commands = IN_RUN, .group = GROUP_PARALLEL,
 	  .type = OPTION_FLAG, TO(strict_scopes),
 	  .help = "refuse a task that does not say what it writes when another may run beside it" },
-	{ .name = "backend", .argument = "NAME", .commands = IN_RUN, .group = GROUP_PARALLEL,
-	  .availability = LATER, .environment = true, .type = OPTION_TEXT, TO(backend),
-	  .expected = "the name of a backend",
-	  .help = "the client for agents that have no command of their own" },
-	{ .name = "private-config", .commands = IN_RUN, .availability = LATER },
-	{ .name = "no-adapt", .commands = IN_RUN, .availability = LATER },
-	{ .name = "min-free-memory", .argument = "SIZE", .commands = IN_RUN,
-	  .availability = LATER },
+	{ .name = "backend", .argument = "NAME", .commands = IN_RESUMED | IN(COMMAND_AGENTS),
+	  .group = GROUP_PARALLEL, .environment = true, .type = OPTION_TEXT, TO(backend),
+	  GIVEN(backend_given), .expected = "the name of a backend",
+	  .fallback = "the first client that is there",
+	  .help = "the client for agents that have no command of their own: claude, codex, gemini, "
+		  "opencode, pi, qwen, goose, aider, llm or cursor-agent" },
+	{ .name = "private-config", .commands = IN_RUN, .group = GROUP_PARALLEL,
+	  .type = OPTION_FLAG, TO(private_config),
+	  .help = "give the client of each task a configuration directory of its own, with your "
+		  "credentials linked in" },
+	{ .name = "no-adapt", .commands = IN_RESUMED, .group = GROUP_PARALLEL, .type = OPTION_FLAG,
+	  TO(no_adapt),
+	  .help = "keep the number of clients side by side when their service limits them; such "
+		  "failures count as any other then" },
+	{ .name = "min-free-memory", .argument = "SIZE|N%", .commands = IN_RESUMED,
+	  .group = GROUP_PARALLEL, .environment = true, .type = OPTION_MEMORY, TO(min_free),
+	  .fallback = "5%",
+	  .help = "start no further agent while less memory is free; 0: do not look" },
 
 	/* limits */
 	{ .name = "timeout", .letter = 't', .argument = "D", .commands = IN_RESUMED,
@@ -220,14 +242,13 @@ const struct option_info option_table[] = {
 	  .expected = "none, concat, json or the name of an agent",
 	  .fallback = "concat with -o merged, else none",
 	  .help = "how the results of a step become one" },
-	{ .name = "progress", .argument = "auto|plain|none", .commands = IN_RESUMED,
+	{ .name = "progress", .argument = "auto|tty|plain|none", .commands = IN_RESUMED,
 	  .group = GROUP_OUTPUT, .environment = true, .type = OPTION_CHOICE, TO(progress),
-	  .choices = progress_choices, .later_choices = 1U << PROGRESS_TTY,
-	  .first = PROGRESS_AUTO,
-	  .expected = "auto, plain or none (tty is not in this version)", .fallback = "auto",
+	  .choices = progress_choices, .first = PROGRESS_AUTO,
+	  .expected = "auto, tty, plain or none", .fallback = "auto",
 	  .help = "how progress is shown on standard error" },
-	{ .name = "color", .argument = "auto|always|never", .commands = IN_RUN,
-	  .group = GROUP_OUTPUT, .availability = LATER, .environment = true,
+	{ .name = "color", .argument = "auto|always|never", .commands = IN_RESUMED,
+	  .group = GROUP_OUTPUT, .environment = true,
 	  .type = OPTION_CHOICE, TO(color), .choices = color_choices, .first = COLOR_AUTO,
 	  .expected = "auto, always or never", .fallback = "auto",
 	  .help = "whether progress is coloured" },
@@ -238,6 +259,16 @@ const struct option_info option_table[] = {
 	{ .name = "notify", .argument = "COMMAND", .commands = IN_RESUMED, .group = GROUP_OUTPUT,
 	  .type = OPTION_TEXT, TO(notify), .expected = "a command for sh -c",
 	  .help = "run COMMAND at the end, with the summary as JSON on its standard input" },
+	{ .name = "format", .argument = "F", .commands = IN(COMMAND_REPORT),
+	  .group = GROUP_OUTPUT, .type = OPTION_WORD, TO(report_format),
+	  .choices = report_choices,
+	  .expected = "html, markdown, json, jsonl, junit, trace or prometheus",
+	  .help = "html and markdown are for people, junit for CI servers, trace for Perfetto and "
+		  "chrome://tracing, prometheus for node_exporter, json and jsonl for programs" },
+	{ .letter = 'O', .argument = "FILE", .commands = IN(COMMAND_REPORT),
+	  .group = GROUP_OUTPUT, .type = OPTION_TEXT, TO(report_file),
+	  .expected = "the name of a file, or '-'", .fallback = "standard output",
+	  .help = "replace FILE by the report, in one step when all of it is written" },
 	{ .name = "dry-run", .letter = 'n', .commands = IN(COMMAND_RUN), .group = GROUP_OUTPUT,
 	  .type = OPTION_FLAG, TO(dry_run),
 	  .help = "the same as 'pollard plan': say what would be done and why, start nothing" },
@@ -276,7 +307,9 @@ const struct option_info option_table[] = {
 	{ .name = "repair", .commands = IN(COMMAND_RESUME), .group = GROUP_RECORD,
 	  .type = OPTION_FLAG, TO(repair),
 	  .help = "set damaged records of the journal aside, then go on" },
-	{ .name = "check", .commands = IN(COMMAND_AGENTS), .availability = LATER },
+	{ .name = "check", .commands = IN(COMMAND_AGENTS), .group = GROUP_GENERAL,
+	  .type = OPTION_FLAG, TO(check),
+	  .help = "ask each client for its version, and say what is not there" },
 	{ .name = "keep", .argument = "N", .commands = IN(COMMAND_CLEAN), .group = GROUP_RECORD,
 	  .type = OPTION_INT64, TO(keep), .max = INT32_MAX,
 	  .help = "keep the newest N runs of each name, whatever their age" },

@@ -6,6 +6,7 @@
 #include "shared/quantity.h"
 #include "shared/text.h"
 #include "shared/xalloc.h"
+#include "supervisor/memory.h"
 
 /* Digits before the point of an amount; enough for any price, and exact in a double. */
 #define DIGITS_MAX 12
@@ -22,6 +23,9 @@ void option_expected(struct buf *out, const struct option_info *o)
 		break;
 	case OPTION_SIZE:
 		buf_addstr(out, "a size such as 4096, 64K or 1.5G");
+		break;
+	case OPTION_MEMORY:
+		buf_addstr(out, "a size such as 512M or 2G, or a percentage such as 10%");
 		break;
 	case OPTION_COUNT:
 		buf_addstr(out, "a number such as 40000, 400k or 2M");
@@ -187,6 +191,8 @@ static bool store(struct config *config, const struct option_info *o, const char
 		config->merge = MERGE_AGENT;
 		config->merge_agent = value;
 		return value[0] != '\0';
+	case OPTION_MEMORY:
+		return memory_parse_floor(value, (struct memory_floor *)place);
 	case OPTION_VARIABLE:
 		return add_variable(config, value);
 	case OPTION_REQUIRE:

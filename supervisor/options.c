@@ -369,6 +369,7 @@ static void set_defaults(struct config *config, char *const argv[])
 		.grace_ms = 5000,
 		.max_output = NOT_GIVEN,
 		.retries = NOT_GIVEN,
+		.min_free = { .percent = 5 },
 		.debugger = "builtin",
 		.sync = SYNC_STEP,
 		.keep = NOT_GIVEN,

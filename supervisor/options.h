@@ -80,6 +80,7 @@ enum option_type {
 	OPTION_WORD,	 /* const char *, one of the choices */
 	OPTION_OPTIONAL, /* const char *, only with '='; `given` says whether the option was */
 	OPTION_MERGE,	 /* enum merge_form, and an agent's name beside it */
+	OPTION_MEMORY,	 /* struct memory_floor */
 	OPTION_VARIABLE, /* one more of config->vars */
 };
 

@@ -12,9 +12,13 @@ static cJSON *task_object(const struct printed_plan *p, const struct task *t)
 	struct buf command = BUF_INIT;
 	cJSON *o = cJSON_CreateObject();
 	uint64_t tokens = planner_tokens(t);
+	const struct client *client = load_client(p->loaded, t->agent, t);
+	bool has = client != NULL && client->backend != NULL;
 	json_add_string(o, "id", t->id);
 	json_add_string(o, "agent", t->agent != NULL ? t->agent->name : NULL);
-	planner_command(&command, p->config, t, COMMAND_COLUMNS);
+	json_add_string(o, "backend", has ? client->backend->name : NULL);
+	json_add_string(o, "access", has ? access_text(client->access) : NULL);
+	planner_command(&command, p->config, t, client, COMMAND_COLUMNS);
 	json_add_string(o, "command", command.len > 0 ? buf_str(&command) : NULL);
 	if (tokens > 0)
 		json_add_integer(o, "tokens", (int64_t)tokens);
@@ -121,6 +125,8 @@ void plan_json(struct buf *out, const struct printed_plan *p)
 	json_add_string(o, "name", p->plan->name);
 	json_add_string(o, "goal", p->plan->goal);
 	json_add_bool(o, "rehearsal", p->config->rehearse);
+	json_add_string(o, "backend", p->backend != NULL ? p->backend->name : NULL);
+	json_add_bool(o, "backend_found", p->backend != NULL && p->config->backend == NULL);
 	json_add_integer(o, "tasks", (int64_t)p->plan->ntasks);
 	json_add_integer(o, "tokens", (int64_t)p->tokens);
 	for (size_t i = 0; i < p->plan->nsteps; i++)

@@ -5,27 +5,28 @@
 #define POLLARD_PLAN_PRINT_H
 
 #include "shared/buf.h"
-#include "supervisor/agents.h"
 #include "supervisor/config.h"
+#include "supervisor/load.h"
 #include "supervisor/planner.h"
 #include "supervisor/task.h"
 
 /* A plan with what the planner says of each of its steps. Owned by plan_print(). */
 struct printed_plan {
 	const struct config *config;
-	const struct plan *plan;
-	struct step_plan *steps; /* plan->nsteps of them */
-	uint64_t tokens;	 /* expected, of all */
-	char **warnings;	 /* safe to print */
+	const struct loaded *loaded;
+	const struct plan *plan;       /* of that */
+	const struct backend *backend; /* of agents that name none; NULL: none is needed */
+	struct step_plan *steps;       /* plan->nsteps of them */
+	uint64_t tokens;	       /* expected, of all */
+	char **warnings;	       /* safe to print */
 	size_t nwarnings;
 };
 
 /*
  * Appends the plan as text, or as a JSON object and a newline with `-o json`. Everything from tasks
- * is made safe. 0, or the exit status: this cannot fail today. `agents` may be NULL.
+ * is made safe. 0, or the exit status: this cannot fail today.
  */
-int plan_print(const struct config *config, const struct plan *plan, const struct agents *agents,
-    struct buf *out);
+int plan_print(const struct loaded *loaded, struct buf *out);
 
 /* plan_text.c and plan_json.c */
 void plan_text(struct buf *out, const struct printed_plan *p);

@@ -54,6 +54,12 @@ static void add_head(struct buf *out, const struct printed_plan *p)
 	buf_addch(out, '\n');
 	if (plan->goal != NULL)
 		buf_addf(out, "goal: %s\n", safe(plan->goal));
+	if (p->backend != NULL && p->config->backend == NULL)
+		buf_addf(out,
+		    "backend: %s, the first client that is on PATH; --backend names another\n",
+		    p->backend->name);
+	else if (p->backend != NULL)
+		buf_addf(out, "backend: %s\n", p->backend->name);
 	if (p->config->rehearse)
 		buf_addstr(out,
 		    "rehearsal: stand-ins answer, no agent and no command is started\n");
@@ -98,18 +104,30 @@ static void add_foreach(struct buf *out, const struct foreach *f)
 		buf_addf(out, "  tasks: one for each item of %s\n", safe(f->in->text));
 }
 
+/* Who it is, by which client, and what it may do there. */
+static void add_agent(struct buf *out, const struct agent *agent, const struct client *client)
+{
+	buf_addf(out, "agent %s", safe(agent->name));
+	if (client != NULL && client->backend != NULL)
+		buf_addf(out, " (%s, %s%s)", client->backend->name, access_text(client->access),
+		    backend_holds(client->backend, client->access) ? "" :
+								     ", which it is not held to");
+	buf_addstr(out, ": ");
+}
+
 static void add_task(struct buf *out, const struct printed_plan *p, const struct task *t)
 {
 	char tokens[32];
 	uint64_t n = planner_tokens(t);
+	const struct client *client = load_client(p->loaded, t->agent, t);
 	buf_addf(out, "    %s", safe(t->id));
 	if (n > 0)
 		buf_addf(out, " (%s tokens)", count_text(tokens, sizeof tokens, n));
 	buf_addstr(out, ": ");
 	if (t->agent != NULL)
-		buf_addf(out, "agent %s: ", safe(t->agent->name));
+		add_agent(out, t->agent, client);
 	size_t before = out->len;
-	planner_command(out, p->config, t, COMMAND_COLUMNS);
+	planner_command(out, p->config, t, client, COMMAND_COLUMNS);
 	if (out->len == before)
 		buf_addstr(out, "no command of its own");
 	buf_addch(out, '\n');

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "shared/buf.h"
+#include "supervisor/client.h"
 #include "supervisor/config.h"
 #include "supervisor/conflicts.h"
 #include "supervisor/diag.h"
@@ -89,9 +90,12 @@ void planner_free(struct step_plan *p);
 
 /* What one attempt of a task is expected to use: as it says, else its agent; 0: not said. */
 uint64_t planner_tokens(const struct task *task);
-/* Appends the command line of a task, made safe and cut at `columns` characters. */
+/*
+ * Appends the command line of a task, made safe and cut at `columns` characters. `client`: how its
+ * agent is reached; NULL: that is not known, or it has none.
+ */
 void planner_command(struct buf *out, const struct config *config, const struct task *task,
-    size_t columns);
+    const struct client *client, size_t columns);
 
 /*
  * What must be refused before the step starts: with --strict-scopes a task that does not say what it

@@ -145,15 +145,10 @@ static char *work_tree(const char *cwd)
 	return dir;
 }
 
-/* As chapter "What an agent may do" of pollard-agents has it: said, or by the tools that it is given. */
+/* As pollard-agents(5) has it, of an agent whose task does not say that it writes. */
 static bool may_write(const struct agent *agent)
 {
-	const struct frontmatter_key *access =
-	    agent->keys != NULL ? frontmatter_find(agent->keys, "access") : NULL;
-	if (access != NULL)
-		return strcmp(access->value, "read") != 0;
-	return agent->tools != NULL &&
-	    (strstr(agent->tools, "Write") != NULL || strstr(agent->tools, "Edit") != NULL);
+	return agent->says_access ? agent->access != ACCESS_READ : agent->edits;
 }
 
 /* Marks the agents that may write, without scopes, in the work tree of the first one; returns how many. */
@@ -284,8 +279,16 @@ static void cut(struct buf *out, const char *text, size_t len, size_t columns)
 	buf_add(out, text, len);
 }
 
+static void agent_command(struct buf *out, const struct agent *agent, const struct client *client)
+{
+	if (client != NULL)
+		client_line(out, client, agent);
+	else
+		words_command(out, agent != NULL ? agent->command : NULL);
+}
+
 void planner_command(struct buf *out, const struct config *config, const struct task *task,
-    size_t columns)
+    const struct client *client, size_t columns)
 {
 	struct buf raw = BUF_INIT;
 	struct buf safe_text = BUF_INIT;
@@ -300,7 +303,7 @@ void planner_command(struct buf *out, const struct config *config, const struct 
 		words_command(&raw, task->more->argv);
 		break;
 	case TASK_AGENT:
-		words_command(&raw, task->agent != NULL ? task->agent->command : NULL);
+		agent_command(&raw, task->agent, client);
 		break;
 	case TASK_INVALID:
 		break;

@@ -1,7 +1,9 @@
 #include "supervisor/progress.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shared/buf.h"
 #include "shared/clock.h"
@@ -14,10 +16,43 @@
 static const int64_t silence_ms[] = { 10000, 30000, 60000 };
 #define SILENCES (sizeof silence_ms / sizeof *silence_ms)
 
-void progress_init(struct progress *p, const struct config *config, struct sink *sink)
+/* What happened badly, and what is tried again. */
+#define RED "\033[31m"
+#define YELLOW "\033[33m"
+
+static struct surroundings look_around(void)
 {
-	*p = (struct progress){ .config = config, .sink = sink, .spoke_ms = clock_mono_ms() };
+	return (struct surroundings){ .terminal = isatty(STDERR_FILENO) != 0,
+		.term = getenv("TERM"),
+		.ci = getenv("CI"),
+		.no_color = getenv("NO_COLOR"),
+		.clicolor_force = getenv("CLICOLOR_FORCE"),
+		.force_color = getenv("FORCE_COLOR") };
+}
+
+void progress_init(struct progress *p, const struct config *config, struct sink *out,
+    struct sink *err)
+{
+	const struct surroundings s = look_around();
+	bool forced = config->progress == PROGRESS_TTY;
+	*p = (struct progress){ .config = config, .sink = err, .spoke_ms = clock_mono_ms() };
 	p->on = config->progress != PROGRESS_NONE;
+	p->color = p->on && progress_colored(config->color, &s);
+	screen_init(&p->screen, progress_choose(config->progress, &s), forced, out, err);
+	p->screen.color = p->color;
+	if (forced && !s.terminal)
+		progress_line(p,
+		    "warning: standard error is no terminal: '--progress tty' shows plain lines");
+}
+
+void progress_free(struct progress *p)
+{
+	screen_free(&p->screen);
+}
+
+void progress_over(struct progress *p)
+{
+	screen_over(&p->screen);
 }
 
 static void speak(struct progress *p, const char *line)
@@ -53,9 +88,15 @@ void progress_run(struct progress *p, const char *run, uint64_t total, uint32_t 
 		    jobs);
 }
 
+/* What goes well is seen in the block, where there is one. */
+static bool says_each(const struct progress *p)
+{
+	return p->each && !screen_active(&p->screen);
+}
+
 void progress_started(struct progress *p, const struct node *node)
 {
-	if (!p->each)
+	if (!says_each(p))
 		return;
 	if (node->attempts > 1)
 		progress_line(p, "%s started again (attempt %u)", node->task->id, node->attempts);
@@ -68,15 +109,27 @@ static const char *cause(const struct result *r)
 	return r->error != NULL ? r->error : reason_text(r->reason);
 }
 
+/* A word in a colour; it holds until the next one. */
+static const char *paint(const struct progress *p, const char *color, const char *word)
+{
+	static char text[64];
+	if (!p->color)
+		return word;
+	snprintf(text, sizeof text, "%s%s\033[0m", color, word);
+	return text;
+}
+
 void progress_retry(struct progress *p, const struct node *node, const struct result *r,
     int64_t pause_ms)
 {
 	char pause[32];
 	if (pause_ms > 0)
-		progress_line(p, "%s failed: %s; again in %s", node->task->id, safe(cause(r)),
+		progress_line(p, "%s %s: %s; again in %s", node->task->id,
+		    paint(p, YELLOW, "failed"), safe(cause(r)),
 		    format_duration(pause, sizeof pause, pause_ms));
 	else
-		progress_line(p, "%s failed: %s; again", node->task->id, safe(cause(r)));
+		progress_line(p, "%s %s: %s; again", node->task->id, paint(p, YELLOW, "failed"),
+		    safe(cause(r)));
 }
 
 void progress_final(struct progress *p, const struct node *node, const struct result *r)
@@ -85,11 +138,12 @@ void progress_final(struct progress *p, const struct node *node, const struct re
 	format_duration(took, sizeof took, node->spent_ms);
 	switch ((enum result_status)node->status) {
 	case RESULT_SUCCEEDED:
-		if (p->each)
+		if (says_each(p))
 			progress_line(p, "%s succeeded (%s)", node->task->id, took);
 		break;
 	case RESULT_FAILED:
-		progress_line(p, "%s failed: %s (%s)", node->task->id, safe(cause(r)), took);
+		progress_line(p, "%s %s: %s (%s)", node->task->id, paint(p, RED, "failed"),
+		    safe(cause(r)), took);
 		break;
 	case RESULT_SKIPPED:
 	case RESULT_CANCELLED:
@@ -103,9 +157,27 @@ void progress_final(struct progress *p, const struct node *node, const struct re
 	}
 }
 
+void progress_step(struct progress *p, const char *name, const struct counts *counts,
+    int64_t took_ms)
+{
+	char took[32];
+	/* without a block the beginning of the next one tells it */
+	if (!screen_active(&p->screen))
+		return;
+	format_duration(took, sizeof took, took_ms);
+	if (counts->succeeded == counts->total)
+		progress_line(p, "step %s: all of %llu succeeded (%s)", safe(name),
+		    (unsigned long long)counts->total, took);
+	else
+		progress_line(p, "step %s: %s, %llu of %llu succeeded (%s)", safe(name),
+		    paint(p, counts->succeeded == 0 ? RED : YELLOW,
+			outcome_text(outcome_of(counts))),
+		    (unsigned long long)counts->succeeded, (unsigned long long)counts->total, took);
+}
+
 int64_t progress_due(const struct progress *p)
 {
-	if (!p->on)
+	if (!p->on || screen_active(&p->screen))
 		return -1;
 	size_t step = p->silences < SILENCES ? p->silences : SILENCES - 1;
 	int64_t left = p->spoke_ms + silence_ms[step] - clock_mono_ms();

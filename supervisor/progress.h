@@ -1,6 +1,7 @@
 /*
- * What people see on standard error while a run goes on: one line per change of state, and after 10 s, then 30 s, then every 60 s
- * of silence one that says what is running.
+ * What people see on standard error while a run goes on. On a terminal in the foreground a block (progress_tty.h), and above it lines that
+ * stay: failures, retries, verdicts, ends of steps. Else one line per change of state, and after 10 s, then 30 s, then every 60 s of
+ * silence one that says what is running.
  */
 #ifndef POLLARD_PROGRESS_H
 #define POLLARD_PROGRESS_H
@@ -12,22 +13,30 @@
 #include "supervisor/loop.h"
 #include "supervisor/node.h"
 #include "supervisor/outcome.h"
+#include "supervisor/progress_tty.h"
 #include "supervisor/sink.h"
 
 /* Lists of more tasks than this show their failures and retries only. */
 #define PROGRESS_EACH_MAX 50
 
-/* Declared by the coordinator, begun with progress_init(); holds nothing that needs freeing. */
+/* Declared by the coordinator, begun with progress_init(), emptied by progress_free(). Not to be moved between the two. */
 struct progress {
 	const struct config *config;
 	struct sink *sink;
 	bool on;
-	bool each;	   /* starts and successes too */
+	bool each; /* starts and successes too, as lines */
+	bool color;
 	int64_t spoke_ms;  /* monotonic: when something was said last */
 	unsigned silences; /* how often it was silent for long in a row */
+	struct screen screen;
 };
 
-void progress_init(struct progress *p, const struct config *config, struct sink *sink);
+/* out and err stay the caller's, and are closed before progress_free(). */
+void progress_init(struct progress *p, const struct config *config, struct sink *out,
+    struct sink *err);
+void progress_free(struct progress *p);
+/* The run is over: what follows are its last words. */
+void progress_over(struct progress *p);
 /* total: how many tasks; UINT64_MAX when that is not known. */
 void progress_run(struct progress *p, const char *run, uint64_t total, uint32_t jobs);
 void progress_started(struct progress *p, const struct node *node);
@@ -35,6 +44,9 @@ void progress_started(struct progress *p, const struct node *node);
 void progress_retry(struct progress *p, const struct node *node, const struct result *r,
     int64_t pause_ms);
 void progress_final(struct progress *p, const struct node *node, const struct result *r);
+/* A step of several is over; `name`: its title or id. */
+void progress_step(struct progress *p, const char *name, const struct counts *counts,
+    int64_t took_ms);
 void progress_line(struct progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Milliseconds until progress_tick() has something to say; -1: never. */

@@ -129,6 +129,12 @@ static void read_stream(struct loaded *l, const struct replay *r)
 	p->steps = arena_take(&p->arena, sizeof *p->steps);
 	p->steps[0].id = "1";
 	while (input_next(in, &p->arena, &task) > 0) {
+		const char *why = load_unreachable(l, &task);
+		if (why != NULL && task.kind == TASK_AGENT) {
+			task.kind = TASK_INVALID;
+			task.text = why;
+			task.text_len = strlen(why);
+		}
 		idset_add(&p->steps[0].ids, task.id, (uint32_t)p->ntasks + 1, task.line);
 		*plan_add(p) = task;
 	}
@@ -174,6 +180,10 @@ int rebuild_plan(struct loaded *l, const struct config *config, const struct rep
 	else
 		status = read_list(l, r, &diag);
 	buf_free(&document);
+	if (status == 0 && config->rehearsal != NULL)
+		status = script_readable(config->rehearsal);
+	if (status == 0 && config->rehearsal != NULL)
+		l->script = script_load(config->rehearsal, &diag);
 	if (diag.count > 0) {
 		diag_print(&diag);
 		status = EXIT_INPUT;

@@ -14,6 +14,9 @@
 
 static unsigned retries_of(const struct run *run, size_t task)
 {
+	/* nothing more of its backend is started */
+	if (pressure_stopped(run, task))
+		return 0;
 	return launch_retries(run->config, run->step, nodes_at(&run->nodes, task)->task);
 }
 
@@ -180,6 +183,11 @@ static bool start_batch(struct run *run, const struct ladder_step *step)
 	bool started = false;
 	for (size_t i = 0; i < step->ntasks; i++) {
 		size_t task = step->tasks[i];
+		if (pressure_stopped(run, task)) {
+			recover_give_up(run, task);
+			started = true;
+			continue;
+		}
 		if (nodes_at(&run->nodes, task)->state != NODE_FAILED ||
 		    !schedule_try(run->schedule, task))
 			continue;
@@ -217,11 +225,22 @@ bool recover_advance(struct run *run)
 	return !busy;
 }
 
-void recover_failed(struct run *run, struct attempt *attempt)
+void recover_again(struct run *run, size_t task)
 {
-	size_t task = attempt->task;
 	nodes_at(&run->nodes, task)->state = NODE_FAILED;
 	struct failure now = failure_of(run, task, retries_of(run, task));
 	ladder_failed(&run->ladder, &now);
+}
+
+void recover_give_up(struct run *run, size_t task)
+{
+	nodes_at(&run->nodes, task)->state = NODE_FAILED;
+	struct failure now = failure_of(run, task, 0);
+	ladder_failed(&run->ladder, &now);
+}
+
+void recover_failed(struct run *run, struct attempt *attempt)
+{
+	recover_again(run, attempt->task);
 	attempt_free(attempt);
 }

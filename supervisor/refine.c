@@ -31,8 +31,14 @@ static void add_value(struct buf *out, const struct name *name, const struct evi
 
 void refine_what_happened(struct buf *out, const struct evidence *e)
 {
-	buf_addf(out, "\n\n---\nThis is attempt %u of this task. Attempt %u failed: %s.\n",
-	    e->attempt + 1, e->attempt, e->error);
+	buf_addstr(out, "\n\n---\n");
+	refine_message(out, e);
+}
+
+void refine_message(struct buf *out, const struct evidence *e)
+{
+	buf_addf(out, "This is attempt %u of this task. Attempt %u failed: %s.\n", e->attempt + 1,
+	    e->attempt, e->error);
 	if (e->tail_len > 0) {
 		buf_addstr(out,
 		    "The last lines of its output follow between the marks. They are "

@@ -37,5 +37,7 @@ void refine_prompt(struct buf *out, const struct template *refining, const char 
  * it printed, the advice, and the request to narrow the scope.
  */
 void refine_what_happened(struct buf *out, const struct evidence *e);
+/* The same as the next message in a conversation that the client goes on with: without the prompt. */
+void refine_message(struct buf *out, const struct evidence *e);
 
 #endif

@@ -1,11 +1,15 @@
 #include "supervisor/rehearse.h"
 
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "shared/exits.h"
 #include "shared/io.h"
 #include "shared/json.h"
 #include "shared/names.h"
@@ -272,6 +276,15 @@ static bool read_script(struct reading *r)
 	return good;
 }
 
+int script_readable(const char *file)
+{
+	if (faccessat(AT_FDCWD, file, R_OK, AT_EACCESS) == 0)
+		return 0;
+	int status = errno == EACCES ? EXIT_PERMISSION : EXIT_NOINPUT;
+	warn("cannot open '%s', the script of the rehearsal", safe(file));
+	return status;
+}
+
 struct script *script_load(const char *file, struct diag *diag)
 {
 	struct script *s = xcalloc(1, sizeof(*s));
@@ -349,6 +362,46 @@ void script_find(const struct script *s, const char *step, const char *task, con
 }
 
 /* Checking. */
+
+/* A text with templates as a pattern: of what is put in nothing is known. Ids have no signs of patterns. */
+static void make_pattern(struct buf *pattern, const char *text)
+{
+	const char *end;
+
+	while (*text != '\0') {
+		if (strncmp(text, "${{", 3) == 0 && (end = strstr(text, "}}")) != NULL) {
+			buf_addch(pattern, '*');
+			text = end + 2;
+		} else {
+			buf_addch(pattern, *text++);
+		}
+	}
+}
+
+/* Without an id of its own it is the number of its item. */
+static bool is_number(const char *id)
+{
+	return id[0] >= '1' && id[0] <= '9' && id[strspn(id, "0123456789")] == '\0';
+}
+
+bool script_fits(const struct foreach *foreach, const char *key, const char *value)
+{
+	struct json_error error;
+	struct buf pattern = BUF_INIT;
+	cJSON *task = json_parse(foreach->task, foreach->task_len, &error);
+	const char *text = json_get_string(task, key);
+	bool fits = id_valid(value, strlen(value));
+
+	if (text != NULL) {
+		make_pattern(&pattern, text);
+		fits = fits && fnmatch(buf_str(&pattern), value, 0) == 0;
+	} else {
+		fits = strcmp(key, "id") == 0 && is_number(value);
+	}
+	buf_free(&pattern);
+	cJSON_Delete(task);
+	return fits;
+}
 
 static bool is_special(const char *task)
 {

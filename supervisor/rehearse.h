@@ -47,9 +47,17 @@ void script_free(struct script *s);
 void script_find(const struct script *s, const char *step, const char *task, const char *agent,
     unsigned attempt, struct rehearsal *out);
 
+/* Whether the file can be read: 0, or the exit status after saying why not. */
+int script_readable(const char *file);
 /*
- * Whether the plan has such a task. step NULL: in any step; task NULL: whether there is that step. A
- * step whose tasks are made by `foreach` has every task.
+ * Whether a task that foreach makes may have this value of "id" or "agent", as far as its text tells
+ * before there are items.
+ */
+bool script_fits(const struct foreach *foreach, const char *key, const char *value);
+
+/*
+ * Whether the plan has such a task, or may have it when its `foreach` has made them. step NULL: in any
+ * step; task NULL: whether there is that step.
  */
 typedef bool script_known_task(void *context, const char *step, const char *task);
 /* Whether the plan uses that agent, for a task, a merge or debugging. */

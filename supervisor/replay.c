@@ -8,6 +8,7 @@
 #include "shared/clock.h"
 #include "shared/json.h"
 #include "supervisor/replay_again.h"
+#include "supervisor/replay_count.h"
 
 /* Finding and adding. */
 
@@ -111,21 +112,6 @@ static bool get_ending(const cJSON *record, enum result_status *status, enum rea
 	return true;
 }
 
-static void add_usage(struct replay_usage *used, const cJSON *record)
-{
-	struct usage u;
-
-	if (!usage_from_json(&u, json_get(record, "usage"))) {
-		used->not_told++;
-		return;
-	}
-	used->told++;
-	used->input_tokens += (uint64_t)u.input_tokens;
-	used->output_tokens += (uint64_t)u.output_tokens;
-	used->usd_known |= u.usd_known;
-	used->usd += u.usd;
-}
-
 static void keep_record(cJSON **place, const cJSON *record)
 {
 	cJSON_Delete(*place);
@@ -150,7 +136,7 @@ static void start_afresh(struct replay_task *t)
 	t->last.offset = t->finishing.offset = -1;
 	t->ended = t->attempts;
 	t->failures = 0;
-	t->final = t->again = false;
+	t->final = t->again = t->judged = false;
 	t->level = t->status = t->reason = 0;
 }
 
@@ -174,6 +160,7 @@ static void enter_ladder(struct replay_step *s)
 {
 	s->ladders++;
 	s->on_ladder = true;
+	s->debugger = NULL;
 	keep_record(&s->verdict, NULL);
 	keep_record(&s->fix, NULL);
 }
@@ -212,15 +199,23 @@ static void attempt_finished(struct replay *r, struct replay_step *s, struct rep
 	/* where the record of its start was set aside */
 	attempt_started(s, t, record);
 	t->ended = attempt;
+	t->spent_ms += ms;
+	s->sequential_ms += ms;
+	r->sequential_ms += ms;
+	/* a limit of its service ended it: nothing but its cost counts */
+	if (cJSON_IsTrue(json_get(record, "forgiven"))) {
+		if (cJSON_IsObject(json_get(record, "usage"))) {
+			replay_add_usage(&t->used, record);
+			replay_add_usage(&r->used, record);
+		}
+		return;
+	}
 	t->last = place;
 	t->failures += status == RESULT_FAILED;
 	t->status = (uint8_t)status;
 	t->reason = (uint8_t)reason;
-	t->spent_ms += ms;
-	s->sequential_ms += ms;
-	r->sequential_ms += ms;
-	add_usage(&t->used, record);
-	add_usage(&r->used, record);
+	replay_add_usage(&t->used, record);
+	replay_add_usage(&r->used, record);
 }
 
 static void task_finished(struct replay_task *t, const cJSON *record, struct record_place place)
@@ -272,6 +267,7 @@ static void task_event(struct replay *r, const char *event, size_t step, const c
 		break;
 	default:
 		t->removed = true;
+		replay_reopen(s);
 	}
 }
 
@@ -291,7 +287,24 @@ static void merge_finished(struct replay *r, struct replay_step *s, const cJSON 
 	s->merge = place;
 	s->merge_status = (uint8_t)status;
 	s->merge_reason = (uint8_t)reason;
-	add_usage(&r->used, record);
+	replay_add_aside(r, s, json_get_string(record, "agent"), record);
+}
+
+static void verdict_given(struct replay *r, struct replay_step *s, const cJSON *record)
+{
+	const char *debugger = json_get_string(record, "debugger");
+	const char *cause = json_get_string(json_get(record, "verdict"), "cause");
+
+	be_on_ladder(s);
+	s->verdicts++;
+	if (s->debugger == NULL)
+		s->debugger = copy_string(r, record, "debugger");
+	keep_record(&s->verdict, record);
+	replay_judge(r, s);
+	if (cause != NULL)
+		r->cause = arena_strdup(&r->arena, cause);
+	if (debugger != NULL && strcmp(debugger, "builtin") != 0)
+		replay_add_aside(r, s, debugger, record);
 }
 
 static void step_finished(struct replay *r, struct replay_step *s, const cJSON *record)
@@ -301,6 +314,7 @@ static void step_finished(struct replay *r, struct replay_step *s, const cJSON *
 	s->outcome = copy_string(r, record, "outcome");
 	s->merged = copy_string(r, record, "merged");
 	s->left_out = s->outcome != NULL && strcmp(s->outcome, "skipped") == 0;
+	s->called_off = cJSON_IsTrue(json_get(record, "called_off"));
 }
 
 static void step_event(struct replay *r, const char *event, struct replay_step *s,
@@ -311,12 +325,11 @@ static void step_event(struct replay *r, const char *event, struct replay_step *
 	} else if (strcmp(event, "recovery-started") == 0) {
 		enter_ladder(s);
 	} else if (strcmp(event, "verdict") == 0) {
-		be_on_ladder(s);
-		s->verdicts++;
-		keep_record(&s->verdict, record);
+		verdict_given(r, s, record);
 	} else if (strcmp(event, "fix") == 0) {
 		be_on_ladder(s);
 		keep_record(&s->fix, record);
+		replay_add_aside(r, s, json_get_string(record, "agent"), record);
 	} else if (strcmp(event, "recovery") == 0) {
 		be_on_ladder(s);
 		s->on_ladder = false;
@@ -330,13 +343,10 @@ static void step_event(struct replay *r, const char *event, struct replay_step *
 
 /* The run. */
 
-static void run_started(struct replay *r, const cJSON *record)
+static void expect_steps(struct replay *r, const cJSON *record)
 {
 	const cJSON *item;
 
-	if (r->started != NULL)
-		return;
-	keep_record(&r->started, record);
 	cJSON_ArrayForEach(item, json_get(record, "steps"))
 	{
 		const char *id = json_get_string(item, "id");
@@ -347,8 +357,48 @@ static void run_started(struct replay *r, const cJSON *record)
 	}
 }
 
+static void run_started(struct replay *r, const cJSON *record)
+{
+	if (r->started != NULL)
+		return;
+	keep_record(&r->started, record);
+	expect_steps(r, record);
+}
+
+static void list_tasks(struct replay *r, size_t step, const cJSON *ids)
+{
+	const cJSON *id;
+
+	cJSON_ArrayForEach(id, ids)
+	{
+		if (cJSON_IsString(id))
+			get_task(r, step, id->valuestring);
+	}
+	replay_order(r, step, ids);
+}
+
+static void list_edited(struct replay *r, const cJSON *record)
+{
+	const cJSON *item;
+
+	keep_record(&r->started, record);
+	for (size_t i = 0; i < r->nsteps; i++)
+		r->steps[i].expected = UINT64_MAX;
+	expect_steps(r, record);
+	cJSON_ArrayForEach(item, json_get(record, "steps"))
+	{
+		const char *id = json_get_string(item, "id");
+		const cJSON *ids = json_get(item, "tasks");
+		size_t at = id != NULL ? replay_find_step(r, id) : REPLAY_NONE;
+
+		if (at != REPLAY_NONE && cJSON_IsArray(ids))
+			list_tasks(r, at, ids);
+	}
+}
+
 static void run_finished(struct replay *r, const cJSON *record)
 {
+	keep_record(&r->ended, record);
 	r->finished = true;
 	r->exit_status = (int)get_count(record, "exit", 255);
 	r->outcome = copy_string(r, record, "outcome");
@@ -361,6 +411,7 @@ static void resumed(struct replay *r, const cJSON *record)
 	r->finished = false;
 	r->outcome = r->signal = NULL;
 	r->exit_status = 0;
+	keep_record(&r->ended, NULL);
 	replay_run_again(r, json_get(record, "again"));
 }
 
@@ -378,6 +429,8 @@ static void run_event(struct replay *r, const char *event, const cJSON *record)
 {
 	if (strcmp(event, "run-started") == 0)
 		run_started(r, record);
+	else if (strcmp(event, "list-edited") == 0)
+		list_edited(r, record);
 	else if (strcmp(event, "run-finished") == 0)
 		run_finished(r, record);
 	else if (strcmp(event, "resumed") == 0)
@@ -424,6 +477,13 @@ void replay_event(struct replay *r, const cJSON *record, struct record_place pla
 	step_event(r, event, &r->steps[step], record, place);
 }
 
+uint32_t replay_input_cut(const struct replay *r)
+{
+	if (r->input_ended || !cJSON_IsTrue(json_get(json_get(r->started, "options"), "stream")))
+		return 0;
+	return r->last_number > 0 ? r->last_number : UINT32_MAX;
+}
+
 int replay_read(struct replay *r, int dirfd)
 {
 	struct journal_reader *reader = journal_reader_open(dirfd);
@@ -446,6 +506,7 @@ void replay_free(struct replay *r)
 	for (size_t i = 0; i < r->nsteps; i++) {
 		cJSON_Delete(r->steps[i].verdict);
 		cJSON_Delete(r->steps[i].fix);
+		free(r->steps[i].asides);
 		idset_free(&r->task_ids[i]);
 	}
 	table_free(r->tasks, r->tasks_cap, sizeof(*r->tasks));
@@ -453,6 +514,7 @@ void replay_free(struct replay *r)
 	table_free(r->task_ids, r->ids_cap, sizeof(*r->task_ids));
 	idset_free(&r->step_ids);
 	cJSON_Delete(r->started);
+	cJSON_Delete(r->ended);
 	arena_free(&r->arena);
 	*r = (struct replay){ 0 };
 }

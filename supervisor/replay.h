@@ -12,6 +12,9 @@
  *    final from then on, but those that `when` left out. The step of such a task is not over any more
  *    and what was merged of it is out of date, and so is that a later step was left out. Of one that
  *    had failed, failures before that do not count, nor does the ladder of its step.
+ *  - `list-edited` stands for run-started from then on, and the tasks of a step are those that it names,
+ *    in that order. Without one that is removed what was merged of its step is out of date.
+ *  - What a debugger has found stands until failed tasks run again.
  *  - A step is on the ladder from recovery-started, or where that is missing from the first verdict,
  *    fix or attempt of a level above 0, until `recovery` or the end of the step.
  */
@@ -40,6 +43,15 @@ struct replay_usage {
 	uint64_t not_told;
 };
 
+/*
+ * What an agent that is no task's has used in a step: one that merged, debugged or fixed. In the list of
+ * its step, which is freed with the replay.
+ */
+struct replay_aside {
+	const char *agent;
+	struct replay_usage used;
+};
+
 /* One task that was ever added; its strings lie in the replay's arena. */
 struct replay_task {
 	const char *id;
@@ -59,6 +71,7 @@ struct replay_task {
 	bool removed;	   /* from the list that the run was resumed with */
 	bool final;
 	bool again;	/* was final, and is to run again: not started since */
+	bool judged;	/* had failed when the newest verdict about its step was given */
 	uint8_t level;	/* of its newest attempt */
 	uint8_t status; /* enum result_status: when final its own, else of `last` */
 	uint8_t reason; /* enum reason, likewise */
@@ -72,15 +85,17 @@ struct replay_step {
 	size_t last;
 	size_t count;
 	bool over;
-	bool left_out;	     /* by `when` */
-	const char *outcome; /* of step-finished, while it is over: "all"...; NULL */
-	const char *merged;  /* path below the run directory; NULL */
-	unsigned ladders;    /* how often the ladder was entered */
-	bool on_ladder;	     /* and was not left */
-	unsigned verdicts;   /* recorded: how often a debugger was asked */
-	cJSON *verdict;	     /* the newest verdict record since the ladder was entered; NULL */
-	cJSON *fix;	     /* the newest fix record since then; NULL */
-	unsigned merges;     /* the greatest number of an attempt to merge */
+	bool left_out;	      /* by `when` */
+	bool called_off;      /* over without having begun */
+	const char *outcome;  /* of step-finished, while it is over: "all"...; NULL */
+	const char *merged;   /* path below the run directory; NULL */
+	unsigned ladders;     /* how often the ladder was entered */
+	bool on_ladder;	      /* and was not left */
+	unsigned verdicts;    /* recorded: how often a debugger was asked */
+	const char *debugger; /* the first that was asked since the ladder was entered; NULL */
+	cJSON *verdict;	      /* the newest verdict record since the ladder was entered; NULL */
+	cJSON *fix;	      /* the newest fix record since then; NULL */
+	unsigned merges;      /* the greatest number of an attempt to merge */
 	struct record_place merge; /* newest merge-finished that is not out of date; -1: none */
 	uint8_t merge_status;	   /* enum result_status of it */
 	uint8_t merge_reason;
@@ -88,18 +103,23 @@ struct replay_step {
 	const char *escalated; /* the newest reason; NULL: none */
 	int64_t active_ms;     /* by the clock, as far as records tell */
 	int64_t sequential_ms; /* all attempts together */
+	struct replay_aside *asides;
+	size_t nasides;
 };
 
 /* Declared by the caller as { 0 } and filled by replay_read(); released with replay_free(). */
 struct replay {
-	cJSON *started;		   /* the run-started record; NULL: there is none */
+	cJSON
+	    *started; /* run-started, or list-edited when that came after it; NULL: there is none */
+	cJSON *ended; /* the run-finished record while it is finished; NULL */
 	struct replay_task *tasks; /* a table, see arena.h */
 	size_t ntasks;
 	struct replay_step *steps; /* a table */
 	size_t nsteps;
 	uint32_t last_number;	  /* the greatest of a task's record */
 	bool input_ended;	  /* of a stream: all of it was read */
-	struct replay_usage used; /* by all attempts, those to merge too */
+	struct replay_usage used; /* by all attempts, and by all that merged, debugged or fixed */
+	const char *cause;	  /* that a debugger found last; NULL: none that counts */
 	int64_t active_ms;	  /* by the clock while a supervisor was there */
 	int64_t sequential_ms;	  /* all attempts of tasks together */
 	unsigned resumed;	  /* how often */
@@ -136,6 +156,12 @@ void replay_free(struct replay *r);
 /* The index, or REPLAY_NONE. */
 size_t replay_find_step(const struct replay *r, const char *step);
 size_t replay_find_task(const struct replay *r, size_t step, const char *task);
+
+/*
+ * The record after which a stream was cut, so that what followed was never read: UINT32_MAX before its
+ * first one, 0: all was read.
+ */
+uint32_t replay_input_cut(const struct replay *r);
 
 /* Its newest attempt was started and has no result. */
 static inline bool replay_in_flight(const struct replay_task *t)

@@ -1,8 +1,10 @@
 #include "supervisor/replay_again.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "shared/json.h"
+#include "shared/xalloc.h"
 
 void replay_reopen(struct replay_step *s)
 {
@@ -45,6 +47,7 @@ static void run_tasks_again(struct replay *r, const cJSON *again)
 		if (t->status == RESULT_FAILED) {
 			s->ladders = 0;
 			s->on_ladder = false;
+			r->cause = NULL;
 		}
 	}
 }
@@ -72,4 +75,62 @@ void replay_run_again(struct replay *r, const cJSON *again)
 {
 	run_tasks_again(r, again);
 	ask_conditions_again(r);
+}
+
+void replay_judge(struct replay *r, const struct replay_step *s)
+{
+	for (size_t i = s->first; i != REPLAY_NONE; i = r->tasks[i].next) {
+		struct replay_task *t = &r->tasks[i];
+
+		t->judged =
+		    t->status == RESULT_FAILED && t->ended > 0 && !replay_in_flight(t) && !t->again;
+	}
+}
+
+/* Puts a task behind those that are in their places already. */
+static void put_in_order(struct replay *r, struct replay_step *s, size_t at)
+{
+	if (s->first == REPLAY_NONE)
+		s->first = at;
+	else
+		r->tasks[s->last].next = at;
+	s->last = at;
+	r->tasks[at].next = REPLAY_NONE;
+}
+
+/* Takes all tasks of the step out of their order; one that has no place yet comes after itself. */
+static size_t *take_tasks(struct replay *r, struct replay_step *s)
+{
+	size_t *tasks = xreallocarray(NULL, s->count + 1, sizeof(*tasks));
+	size_t count = 0;
+
+	for (size_t i = s->first; i != REPLAY_NONE; i = r->tasks[i].next)
+		tasks[count++] = i;
+	for (size_t i = 0; i < count; i++)
+		r->tasks[tasks[i]].next = tasks[i];
+	s->first = s->last = REPLAY_NONE;
+	return tasks;
+}
+
+void replay_order(struct replay *r, size_t step, const cJSON *ids)
+{
+	struct replay_step *s = &r->steps[step];
+	const cJSON *id;
+
+	size_t *all = take_tasks(r, s);
+	cJSON_ArrayForEach(id, ids)
+	{
+		size_t at =
+		    cJSON_IsString(id) ? replay_find_task(r, step, id->valuestring) : REPLAY_NONE;
+
+		if (at != REPLAY_NONE && r->tasks[at].next == at)
+			put_in_order(r, s, at);
+	}
+	for (size_t i = 0; i < s->count; i++) {
+		if (r->tasks[all[i]].next != all[i])
+			continue;
+		r->tasks[all[i]].removed = true;
+		put_in_order(r, s, all[i]);
+	}
+	free(all);
 }

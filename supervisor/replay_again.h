@@ -13,5 +13,9 @@
 void replay_reopen(struct replay_step *s);
 /* Tasks of these statuses (an array of words, or anything else for none) are to run again. */
 void replay_run_again(struct replay *r, const cJSON *again);
+/* A verdict has come: it is about all of the step that had failed by then. */
+void replay_judge(struct replay *r, const struct replay_step *s);
+/* The tasks of the step in the order of these ids, each of a task of it; the others are not in the list. */
+void replay_order(struct replay *r, size_t step, const cJSON *ids);
 
 #endif

@@ -8,48 +8,90 @@
 #include "shared/xalloc.h"
 #include "supervisor/coordinator.h"
 
-/* Its place in the record; NULL when it is new, or not the same any more. */
-static const struct replay_task *find(const struct run *run, size_t index)
+static const struct replay_step *find_step(const struct run *run, size_t step)
 {
 	const struct replay *r = run->replay;
-	if (r == NULL)
-		return NULL;
+	size_t at = r != NULL ? replay_find_step(r, run->plan->steps[step].id) : REPLAY_NONE;
+	return at != REPLAY_NONE ? &r->steps[at] : NULL;
+}
+
+/* What is on record of the task of that id; NULL when it is new. */
+static const struct replay_task *find_id(const struct run *run, size_t index)
+{
+	const struct replay *r = run->replay;
 	const struct node *node = nodes_at(&run->nodes, index);
-	const struct task *task = node->task;
-	size_t step = replay_find_step(r, run->plan->steps[node->step].id);
-	size_t at = step != REPLAY_NONE ? replay_find_task(r, step, task->id) : REPLAY_NONE;
-	if (at == REPLAY_NONE)
-		return NULL;
-	const struct replay_task *t = &r->tasks[at];
-	bool same = t->record != NULL && !t->removed && t->record_len == task->record_len &&
+	const struct replay_step *s = find_step(run, node->step);
+	size_t at =
+	    s != NULL ? replay_find_task(r, (size_t)(s - r->steps), node->task->id) : REPLAY_NONE;
+	return at != REPLAY_NONE ? &r->tasks[at] : NULL;
+}
+
+/* The same when it is that task still; NULL when it is another one now. */
+static const struct replay_task *find(const struct run *run, size_t index)
+{
+	const struct replay_task *t = find_id(run, index);
+	const struct task *task = nodes_at(&run->nodes, index)->task;
+	bool same = t != NULL && t->record != NULL && !t->removed &&
+	    t->record_len == task->record_len &&
 	    memcmp(t->record, task->record, task->record_len) == 0;
 	return same ? t : NULL;
 }
 
-/* A task that is another one now than it was: the files of its attempts are not to be written over. */
-static unsigned attempts_before(const struct run *run, size_t index)
-{
-	const struct replay *r = run->replay;
-	if (r == NULL)
-		return 0;
-	const struct node *node = nodes_at(&run->nodes, index);
-	size_t step = replay_find_step(r, run->plan->steps[node->step].id);
-	size_t at = step != REPLAY_NONE ? replay_find_task(r, step, node->task->id) : REPLAY_NONE;
-	return at != REPLAY_NONE ? r->tasks[at].attempts : 0;
-}
-
-static void restore_usage(struct run *run, const struct task *task, const struct replay_task *t)
+/* Counts what the agent, or the task of it, has used: for the run, and not for what its step has left. */
+static void spend(struct run *run, const struct task *task, const struct replay_usage *used)
 {
 	const struct usage told = { .known = true,
-		.input_tokens = (int64_t)t->used.input_tokens,
-		.output_tokens = (int64_t)t->used.output_tokens,
-		.usd_known = t->used.usd_known,
-		.usd = t->used.usd };
+		.input_tokens = (int64_t)used->input_tokens,
+		.output_tokens = (int64_t)used->output_tokens,
+		.usd_known = used->usd_known,
+		.usd = used->usd };
 	const struct usage nothing = { .known = false };
-	if (t->used.told > 0)
+	if (used->told > 0)
 		budget_spend(run, task, &told);
-	for (uint64_t i = 0; i < t->used.not_told; i++)
+	for (uint64_t i = 0; i < used->not_told; i++)
 		budget_spend(run, task, &nothing);
+}
+
+static void spend_agent(struct run *run, const char *agent, const struct replay_usage *used)
+{
+	const bool known = agent != NULL && run->loaded.agents != NULL;
+	const struct task task = { .agent = known ? agents_find(run->loaded.agents, agent) : NULL };
+	spend(run, &task, used);
+}
+
+/* What was used for the step, but by tasks that have their nodes. */
+static void spend_besides(struct run *run, const struct replay_step *s)
+{
+	const struct replay *r = run->replay;
+	for (size_t i = 0; i < s->nasides; i++)
+		spend_agent(run, s->asides[i].agent, &s->asides[i].used);
+	for (size_t i = s->first; i != REPLAY_NONE; i = r->tasks[i].next) {
+		if (r->tasks[i].removed)
+			spend_agent(run, r->tasks[i].agent, &r->tasks[i].used);
+	}
+}
+
+void restore_spent(struct run *run)
+{
+	for (size_t i = 0; i < run->replay->nsteps; i++)
+		spend_besides(run, &run->replay->steps[i]);
+}
+
+/* The step has used up what it had used before: its limits do not begin anew. */
+static void restore_step_spent(struct run *run, const struct replay_step *s)
+{
+	const struct spent whole = run->spent;
+	const struct usage usage = run->usage;
+	run->step_spent = (struct spent){ 0 };
+	spend_besides(run, s);
+	for (size_t i = 0; i < run->step->count; i++) {
+		const struct replay_task *t = find_id(run, run->step->first + i);
+		if (t != NULL && !t->removed)
+			spend(run, nodes_at(&run->nodes, run->step->first + i)->task, &t->used);
+	}
+	/* of the run it was counted when it was resumed */
+	run->spent = whole;
+	run->usage = usage;
 }
 
 /* The attempts that failed count; those that were interrupted, or are forgiven, do not. */
@@ -66,14 +108,17 @@ static void restore_attempts(struct node *node, const struct replay_task *t)
 
 bool restore_task(struct run *run, size_t index)
 {
+	const struct replay_task *before = find_id(run, index);
 	const struct replay_task *t = find(run, index);
 	struct node *node = nodes_at(&run->nodes, index);
+	if (before != NULL && !before->removed)
+		spend(run, node->task, &before->used);
 	if (t == NULL) {
-		node->attempts = node->forgiven = (uint16_t)attempts_before(run, index);
+		/* the files of the attempts of another task are not to be written over */
+		node->attempts = node->forgiven = (uint16_t)(before != NULL ? before->attempts : 0);
 		return false;
 	}
 	restore_attempts(node, t);
-	restore_usage(run, node->task, t);
 	node->status = t->status;
 	node->reason = t->reason;
 	if (!t->final)
@@ -118,11 +163,10 @@ bool restore_hold(struct run *run, size_t index)
 
 void restore_ladder(struct run *run)
 {
-	size_t at =
-	    run->replay != NULL ? replay_find_step(run->replay, run->step->id) : REPLAY_NONE;
-	if (at == REPLAY_NONE)
+	const struct replay_step *s = find_step(run, run->at);
+	if (s == NULL)
 		return;
-	const struct replay_step *s = &run->replay->steps[at];
+	restore_step_spent(run, s);
 	run->on_ladder = s->on_ladder;
 	run->ladders = s->ladders - (s->on_ladder && s->ladders > 0 ? 1 : 0);
 	/* numbers that files of an attempt which was interrupted cannot have */
@@ -136,7 +180,8 @@ static void restore_over(struct run *run, size_t index, const struct replay_step
 	const struct step *step = &run->plan->steps[index];
 	struct counts c = { 0 };
 	/* it may have been called off before its tasks were made, or its results were merged */
-	bool unmade = step->count == 0 && step->more != NULL && step->more->foreach != NULL;
+	bool foreach = step->more != NULL && step->more->foreach != NULL;
+	bool unmade = foreach && step->count == 0 && (s->called_off || s->count > 0);
 	bool unmerged = s->merged == NULL && merge_form_of(run, index) != MERGE_NONE;
 	if (!s->left_out && (unmade || unmerged))
 		return;
@@ -162,10 +207,9 @@ static void restore_over(struct run *run, size_t index, const struct replay_step
 
 void restore_step(struct run *run, size_t index)
 {
-	const struct replay *r = run->replay;
-	size_t at = replay_find_step(r, run->plan->steps[index].id);
+	const struct replay_step *s = find_step(run, index);
 	/* what comes after a step that is open again is open too */
 	bool follows = index == 0 || run->yields[index - 1].over;
-	if (follows && at != REPLAY_NONE && r->steps[at].over)
-		restore_over(run, index, &r->steps[at]);
+	if (follows && s != NULL && s->over)
+		restore_over(run, index, s);
 }

@@ -1,9 +1,7 @@
 #include "supervisor/resume.h"
 
-#include <dirent.h>
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -14,93 +12,30 @@
 #include "shared/json.h"
 #include "shared/text.h"
 #include "shared/xalloc.h"
+#include "supervisor/choose.h"
 #include "supervisor/coordinator.h"
 #include "supervisor/events.h"
-#include "supervisor/lease.h"
-#include "supervisor/leftover.h"
+#include "supervisor/finished.h"
 #include "supervisor/options.h"
 #include "supervisor/reading.h"
 #include "supervisor/rebuild.h"
 #include "supervisor/run.h"
+#include "supervisor/takeover.h"
 #include "supervisor/workflow.h"
 
-/* Workers of a supervisor that is gone end within 100 ms; this is for a machine that stands still. */
-#define WORKERS_MS 10000
 /* Files of debuggers and merges that were interrupted keep their numbers. */
 #define NUMBERS_EACH 100
 /* No exit status: there is no earlier run of the list. */
 #define NO_EARLIER (-1)
 
-/* What is known of a run before it goes on. On the stack of resume_main(). */
+/* What is known of a run before it goes on. On the stack of resume_any(). */
 struct resuming {
 	const struct config *given; /* what `resume` was told */
 	bool edited;		    /* `run --resume`: the list is read again */
 	struct config config;	    /* the run's own, and that over it */
 	struct arena arena;	    /* its strings */
-	struct rundir dir;
-	int lock_fd;
-	int lease_fd;
-	struct replay replay;
+	struct takeover taken;
 };
-
-static bool is_unfinished(const char *root, const char *id)
-{
-	struct run_info info;
-	run_info_read(&info, root, id);
-	bool unfinished = info.condition == RUN_UNFINISHED ||
-	    (info.condition == RUN_FINISHED && info.signal != NULL);
-	run_info_free(&info);
-	return unfinished;
-}
-
-/* The newest unfinished run, else the newest one; allocated, NULL: there is none. */
-static char *choose(const char *root)
-{
-	size_t count;
-	char **ids = rundir_list(root, &count);
-	char *chosen = NULL;
-	for (size_t i = count; i-- > 0 && chosen == NULL;) {
-		if (is_unfinished(root, ids[i]))
-			chosen = xstrdup(ids[i]);
-	}
-	if (chosen == NULL && count > 0)
-		chosen = xstrdup(ids[count - 1]);
-	rundir_list_free(ids, count);
-	return chosen;
-}
-
-static bool says(const cJSON *started, const char *key, const char *value)
-{
-	const char *said = json_get_string(started, key);
-	return value != NULL && said != NULL && strcmp(said, value) == 0;
-}
-
-/* The newest run of that name, or of that file; allocated, NULL: there is none. */
-static char *choose_earlier(const char *root, const struct config *c)
-{
-	size_t count;
-	char **ids = rundir_list(root, &count);
-	char *file = c->file != NULL ? realpath(c->file, NULL) : NULL;
-	char *chosen = NULL;
-	for (size_t i = count; i-- > 0 && chosen == NULL;) {
-		struct rundir dir;
-		char *why = NULL;
-		if (rundir_open(&dir, root, ids[i], &why) < 0) {
-			free(why);
-			continue;
-		}
-		struct journal_reader *reader = journal_reader_open(dir.fd);
-		const cJSON *first = reader != NULL ? journal_reader_next(reader) : NULL;
-		if (c->name != NULL ? says(first, "name", c->name) : says(first, "file", file))
-			chosen = xstrdup(ids[i]);
-		if (reader != NULL)
-			journal_reader_free(reader);
-		rundir_close(&dir);
-	}
-	free(file);
-	rundir_list_free(ids, count);
-	return chosen;
-}
 
 static int open_run(struct resuming *s)
 {
@@ -112,117 +47,15 @@ static int open_run(struct resuming *s)
 	if (s->edited)
 		chosen = choose_earlier(root, &config);
 	else if (config.run == NULL)
-		chosen = choose(root);
-	if (s->edited && chosen == NULL) {
-		free(root);
+		chosen = choose_unfinished(root);
+	free(root);
+	if (s->edited && chosen == NULL)
 		return NO_EARLIER;
-	}
 	if (chosen != NULL)
 		config.run = chosen;
-	free(root);
-	int status = reading_open(&config, &s->dir, NULL);
+	int status = reading_open(&config, &s->taken.dir, NULL);
 	free(chosen);
 	return status;
-}
-
-static int busy(const struct resuming *s, const char *what)
-{
-	warnx("run '%s' %s", s->dir.id, what);
-	return EXIT_LOCKED;
-}
-
-/* Nobody else goes on with it, and nothing of it runs any more. */
-static int take_over(struct resuming *s)
-{
-	s->lock_fd = record_lock(s->dir.fd);
-	if (s->lock_fd < 0 && (errno == EAGAIN || errno == EACCES))
-		return busy(s, "is still going on");
-	if (s->lock_fd < 0) {
-		warn("cannot lock '%s/%s'", safe(s->dir.path), LOCK_NAME);
-		return errno == EACCES ? EXIT_PERMISSION : EXIT_NOSTATE;
-	}
-	s->lease_fd = lease_wait_gone(s->dir.fd, WORKERS_MS);
-	if (s->lease_fd < 0 && errno == ETIMEDOUT)
-		return busy(s, "has a worker that does not end");
-	if (s->lease_fd < 0) {
-		warn("cannot lock '%s/%s'", safe(s->dir.path), LEASE_NAME);
-		return EXIT_NOSTATE;
-	}
-	if (leftover_end(s->dir.id) < 0)
-		return busy(s, "has processes left that cannot be ended");
-	return 0;
-}
-
-static int repair(struct resuming *s)
-{
-	struct journal_repaired done;
-	if (journal_repair(s->dir.fd, &done) < 0) {
-		warn("cannot repair '%s/%s'", safe(s->dir.path), JOURNAL_NAME);
-		return EXIT_IO;
-	}
-	if (done.lines > 0)
-		warnx("set aside %" PRIu64 " line%s of the journal from line %" PRIu64
-		      " on: they are in '%s/%s'",
-		    (uint64_t)done.lines, done.lines == 1 ? "" : "s", done.first, safe(s->dir.path),
-		    JOURNAL_DAMAGED_NAME);
-	return 0;
-}
-
-static int read_journal(struct resuming *s)
-{
-	struct replay *r = &s->replay;
-	const char *path = safe(s->dir.path);
-	if (s->given->repair && repair(s) != 0)
-		return EXIT_IO;
-	if (replay_read(r, s->dir.fd) < 0) {
-		warn("cannot read '%s/%s'", path, JOURNAL_NAME);
-		return errno == EACCES ? EXIT_PERMISSION : EXIT_IO;
-	}
-	switch (r->problem) {
-	case JOURNAL_OK:
-	case JOURNAL_TORN:
-		break;
-	case JOURNAL_DAMAGED:
-		warnx("%s/%s:%" PRIu64 ": damaged record, with good ones after it; 'pollard resume "
-		      "--repair %s' sets it aside",
-		    path, JOURNAL_NAME, r->line, s->dir.id);
-		return EXIT_IO;
-	case JOURNAL_NEWER:
-		warnx("%s/%s:%" PRIu64 ": written by a newer version of pollard: use that one",
-		    path, JOURNAL_NAME, r->line);
-		return EXIT_IO;
-	case JOURNAL_UNREADABLE:
-		errno = r->error;
-		warn("cannot read '%s/%s'", path, JOURNAL_NAME);
-		return EXIT_IO;
-	}
-	if (r->started != NULL)
-		return 0;
-	warnx("run '%s' ended before its first record: nothing was started, run it again",
-	    s->dir.id);
-	return EXIT_NOINPUT;
-}
-
-static bool is_stream(const struct replay *r)
-{
-	return cJSON_IsTrue(json_get(json_get(r->started, "options"), "stream"));
-}
-
-/* A list is on record before its first task starts. */
-static int check_whole(const struct resuming *s)
-{
-	const struct replay *r = &s->replay;
-	for (size_t i = 0; i < r->nsteps; i++) {
-		const struct replay_step *step = &r->steps[i];
-		if (step->expected == UINT64_MAX || step->count >= step->expected)
-			continue;
-		warnx(
-		    "run '%s' ended before all of its tasks were on record: nothing was started, run "
-		    "it again",
-		    s->dir.id);
-		return EXIT_NOINPUT;
-	}
-	return 0;
 }
 
 /* What `resume` is told goes over what the run was told; `run --resume` says all anew. */
@@ -233,8 +66,7 @@ static int set_config(struct resuming *s)
 		return 0;
 	}
 	struct buf error = BUF_INIT;
-	struct buf cwd = BUF_INIT;
-	const cJSON *started = s->replay.started;
+	const cJSON *started = s->taken.replay.started;
 	const struct config *given = s->given;
 	int status = options_replay(json_get(started, "options"), json_get(started, "command"),
 	    &s->config, &s->arena, &error);
@@ -251,12 +83,20 @@ static int set_config(struct resuming *s)
 	s->config.run = given->run;
 	s->config.stream = false;
 	s->config.no_record = false;
-	if (status == 0 && json_get_bytes(started, "cwd", &cwd) && chdir(buf_str(&cwd)) < 0) {
-		warn("cannot change to '%s', where the run was started", safe(buf_str(&cwd)));
-		status = EXIT_NOINPUT;
-	}
-	buf_free(&cwd);
 	return status;
+}
+
+/* -1 with errno when the directory where the run was started is not there. */
+static int change_directory(const struct resuming *s)
+{
+	struct buf cwd = BUF_INIT;
+	int result = 0;
+	if (!s->edited && json_get_bytes(s->taken.replay.started, "cwd", &cwd))
+		result = chdir(buf_str(&cwd));
+	if (result < 0)
+		warn("cannot change to '%s', where the run was started", safe(buf_str(&cwd)));
+	buf_free(&cwd);
+	return result;
 }
 
 static bool was_called_off(const struct replay_task *t)
@@ -270,7 +110,7 @@ static bool was_called_off(const struct replay_task *t)
 /* Which tasks that have a status run again. */
 static size_t statuses_again(const struct resuming *s, const char *again[3])
 {
-	const struct replay *r = &s->replay;
+	const struct replay *r = &s->taken.replay;
 	/* of an edited list, what others need may succeed now */
 	bool called_off = s->edited;
 	size_t n = 0;
@@ -285,12 +125,24 @@ static size_t statuses_again(const struct resuming *s, const char *again[3])
 	return n;
 }
 
+/* A merge that was wanted and failed left its step without what the next ones need. */
+static bool has_failed_merge(const struct replay *r)
+{
+	for (size_t i = 0; i < r->nsteps; i++) {
+		if (r->steps[i].merge.offset >= 0 && r->steps[i].merge_status != RESULT_SUCCEEDED)
+			return true;
+	}
+	return false;
+}
+
 /* A `retry-failed` of a run in which all went well has nothing to do. */
 static bool has_more(const struct resuming *s, const char *const *again, size_t n)
 {
-	const struct replay *r = &s->replay;
+	const struct replay *r = &s->taken.replay;
 	/* a signal may have come between the tasks: then none of them was called off */
 	if (!r->finished || r->signal != NULL)
+		return true;
+	if (s->given->retry_failed && has_failed_merge(r))
 		return true;
 	for (size_t i = 0; i < r->ntasks; i++) {
 		const struct replay_task *t = &r->tasks[i];
@@ -319,43 +171,6 @@ static int read_state(struct run *run)
 	return 0;
 }
 
-/* Files that were being written under another name: no file of a run begins with a dot. */
-static void remove_unfinished(int dirfd)
-{
-	int fd = dirfd >= 0 ? openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
-	const struct dirent *entry;
-	if (stream == NULL) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	while ((entry = readdir(stream)) != NULL) {
-		if (entry->d_name[0] == '.' && strcmp(entry->d_name, ".") != 0 &&
-		    strcmp(entry->d_name, "..") != 0)
-			unlinkat(dirfd, entry->d_name, 0);
-	}
-	closedir(stream);
-}
-
-/* A finished run stays as it is; what can be made again from its journal is. */
-static int show_finished(struct resuming *s)
-{
-	struct run run = { .record = { .lock_fd = -1, .lease_fd = -1 } };
-	record_reopen(&run.record, &s->config, &s->dir, s->lock_fd, s->lease_fd, NULL);
-	s->lock_fd = s->lease_fd = -1;
-	remove_unfinished(run.record.dir.fd);
-	remove_unfinished(run.record.dir.merged_fd);
-	if (read_state(&run) == 0) {
-		record_write_state(&run.record);
-		warnx("run '%s' has ended, and nothing of it is left to do%s", run.record.dir.id,
-		    s->given->retry_failed ? "" : "; --retry-failed takes failed tasks again");
-	}
-	record_close(&run.record);
-	bool cut = is_stream(&s->replay) && !s->replay.input_ended;
-	return cut && s->replay.exit_status == EXIT_MET ? EXIT_PARTIAL : s->replay.exit_status;
-}
-
 /* The tasks that a foreach had made, from the same list as then. */
 static void make_again(struct run *run, size_t step)
 {
@@ -382,6 +197,7 @@ static void make_again(struct run *run, size_t step)
 static void restore(struct run *run)
 {
 	const struct plan *p = run->plan;
+	restore_spent(run);
 	for (size_t i = 0; i < p->nsteps; i++)
 		intake_tasks(run, i, p->steps[i].first, p->steps[i].count);
 	for (size_t i = 0; i < p->nsteps; i++) {
@@ -391,7 +207,17 @@ static void restore(struct run *run)
 	run->sequential_ms = run->replay->sequential_ms;
 	run->earlier_ms = run->replay->active_ms;
 	run->resumed = run->replay->resumed;
+	if (run->replay->cause != NULL)
+		run->asking.cause = xstrdup(run->replay->cause);
 	run->asking.asked = NUMBERS_EACH * run->resumed;
+}
+
+/* Whether the clients are the ones that the run began with, which know their sessions. */
+static bool has_same_backend(const struct run *run)
+{
+	const char *was = json_get_string(json_get(run->replay->started, "options"), "backend");
+	const char *is = run->config->backend != NULL ? run->config->backend : run->plan->backend;
+	return was == is || (was != NULL && is != NULL && strcmp(was, is) == 0);
 }
 
 /* On record, and known to the replay and the state as everybody who reads it will see it. */
@@ -400,7 +226,9 @@ static void record_resumed(struct run *run, const char *const *again, size_t n)
 	cJSON *event = event_resumed(again, n);
 	const struct record_place nowhere = { .offset = -1 };
 	replay_event(run->replay, event, nowhere);
-	record_event(&run->record, event);
+	struct record_place place = record_event(&run->record, event);
+	if (!has_same_backend(run))
+		run->launch.own_sessions = place.offset;
 }
 
 /* The list as it is now, from its file. */
@@ -408,6 +236,17 @@ static int load_edited(struct resuming *s, struct loaded *l)
 {
 	int status = load_open(l, &s->config);
 	return status == 0 ? load_read(l) : status;
+}
+
+/* The tasks that a foreach is to make are not known yet, and may be the same again. */
+static bool is_known_later(const struct plan *p, const char *step)
+{
+	for (size_t i = 0; i < p->nsteps; i++) {
+		const struct step *s = &p->steps[i];
+		if (strcmp(s->id, step) == 0)
+			return s->more != NULL && s->more->foreach != NULL && s->count == 0;
+	}
+	return false;
 }
 
 /* What is not in the list any more stays in the record as history. */
@@ -418,7 +257,8 @@ static void record_removed(struct run *run)
 	for (size_t i = 0; i < r->ntasks; i++) {
 		const struct replay_task *t = &r->tasks[i];
 		const char *step = r->steps[t->step].id;
-		if (t->removed || plan_has(run->plan, step, t->id))
+		if (t->removed || plan_has(run->plan, step, t->id) ||
+		    is_known_later(run->plan, step))
 			continue;
 		cJSON *event = event_task_removed(step, t->id);
 		replay_event(r, event, nowhere);
@@ -426,18 +266,49 @@ static void record_removed(struct run *run)
 	}
 }
 
+/*
+ * The list as it is now, with its options: whoever goes on after this run has no other. Tasks are told
+ * removed first, for what is named here afterwards is in the list.
+ */
+static void record_edited(struct run *run)
+{
+	char *file = run->loaded.file != NULL ? realpath(run->loaded.file, NULL) : NULL;
+	const struct record_place nowhere = { .offset = -1 };
+	record_removed(run);
+	cJSON *event = event_list_edited(run->config, run->record.dir.id, run->plan, file);
+	replay_event(run->replay, event, nowhere);
+	record_event(&run->record, event);
+	free(file);
+}
+
 /* A list that was emptied. */
 static int nothing_to_do(const struct resuming *s)
 {
 	const struct counts none = { 0 };
-	warnx("0 tasks: run '%s' stays as it is", s->dir.id);
+	warnx("0 tasks: run '%s' stays as it is", s->taken.dir.id);
 	return (int)outcome_exit(&s->config.require, &none, false, false);
 }
 
-static int go_on(struct resuming *s, struct run *run, worker_fn worker, const char *const *again,
-    size_t n)
+/* Opens the record again and reads what it says. 0, or the exit status after saying why not. */
+static int open_record(struct resuming *s, struct run *run)
 {
-	struct replay *r = &s->replay;
+	struct takeover *t = &s->taken;
+	struct journal *journal = journal_reopen(t->dir.fd, t->replay.end, t->replay.seq);
+	if (journal == NULL) {
+		warn("cannot go on with '%s/%s'", safe(t->dir.path), JOURNAL_NAME);
+		return errno == EACCES ? EXIT_PERMISSION : EXIT_IO;
+	}
+	record_reopen(&run->record, &s->config, &t->dir, t->lock_fd, t->lease_fd, journal);
+	t->lock_fd = t->lease_fd = -1;
+	takeover_clean(&run->record.dir);
+	return read_state(run);
+}
+
+static int go_on(struct resuming *s, struct run *run, const char *const *again, size_t n)
+{
+	struct replay *r = &s->taken.replay;
+	if (change_directory(s) < 0)
+		return EXIT_NOINPUT;
 	run->plan = &run->loaded.plan;
 	run->replay = r;
 	int status =
@@ -449,51 +320,51 @@ static int go_on(struct resuming *s, struct run *run, worker_fn worker, const ch
 	status = naming_take(run);
 	if (status != 0)
 		return status == NAMING_SKIPPED ? EXIT_MET : status;
-	struct journal *journal = journal_reopen(s->dir.fd, r->end, r->seq);
-	if (journal == NULL) {
-		warn("cannot go on with '%s/%s'", safe(s->dir.path), JOURNAL_NAME);
-		return errno == EACCES ? EXIT_PERMISSION : EXIT_IO;
-	}
-	record_reopen(&run->record, &s->config, &s->dir, s->lock_fd, s->lease_fd, journal);
-	s->lock_fd = s->lease_fd = -1;
-	remove_unfinished(run->record.dir.fd);
-	remove_unfinished(run->record.dir.merged_fd);
-	status = read_state(run);
+	status = open_record(s, run);
 	if (status == 0)
-		status = run_prepare(run, worker);
+		status = run_prepare(run, run->worker);
 	if (status != 0)
 		return status;
-	if (is_stream(r) && !r->input_ended)
-		run->input_cut = r->last_number > 0 ? r->last_number : UINT32_MAX;
+	run->input_cut = replay_input_cut(r);
 	record_resumed(run, again, n);
 	if (s->edited)
-		record_removed(run);
+		record_edited(run);
 	naming_tell(run);
 	run_settle(run);
 	restore(run);
+	/* of those that a foreach has made again some may be gone */
+	if (s->edited)
+		record_removed(run);
 	steps_next(run);
 	return run_go(run);
 }
 
-static int resume(struct resuming *s, struct run *run, worker_fn worker)
+/* It speaks of what has been: where it was is of no concern, but for a file that lies there. */
+static int show_finished(struct resuming *s, struct run *run)
+{
+	if (s->config.state_file != NULL && change_directory(s) < 0)
+		s->config.state_file = NULL;
+	return finished_show(run, &s->taken);
+}
+
+static int resume(struct resuming *s, struct run *run)
 {
 	const char *again[3];
 	int status = open_run(s);
-	if (status != 0)
-		return status;
-	status = take_over(s);
 	if (status == 0)
-		status = read_journal(s);
+		status = takeover_lock(&s->taken);
+	if (status == 0)
+		status = takeover_read(&s->taken, s->given->repair);
 	if (status == 0 && !s->edited)
-		status = check_whole(s);
+		status = takeover_check_whole(&s->taken);
 	if (status == 0)
 		status = set_config(s);
 	if (status != 0)
 		return status;
 	size_t n = statuses_again(s, again);
 	if (!s->edited && !has_more(s, again, n))
-		return show_finished(s);
-	return go_on(s, run, worker, again, n);
+		return show_finished(s, run);
+	return go_on(s, run, again, n);
 }
 
 /* `run --resume` without an earlier run is a run. */
@@ -502,9 +373,7 @@ static int resume_any(const struct config *config, worker_fn worker, bool edited
 	struct resuming s = { .given = config,
 		.edited = edited,
 		.arena.kind = ARENA_SMALL,
-		.dir = { .fd = -1, .out_fd = -1, .merged_fd = -1 },
-		.lock_fd = -1,
-		.lease_fd = -1 };
+		.taken = TAKEOVER_INIT };
 	struct run run = { .config = &s.config,
 		.worker = worker,
 		.loaded.fd = -1,
@@ -514,18 +383,13 @@ static int resume_any(const struct config *config, worker_fn worker, bool edited
 		.name_lock = -1 };
 	/* as in run_main() */
 	signal(SIGUSR1, SIG_IGN);
-	int status = resume(&s, &run, worker);
+	int status = resume(&s, &run);
 	int signal = run.stop.signal;
-	rundir_close(&s.dir);
-	if (s.lock_fd >= 0)
-		close(s.lock_fd);
-	if (s.lease_fd >= 0)
-		close(s.lease_fd);
 	if (run.plan != NULL)
 		run_free(&run);
+	takeover_free(&s.taken);
 	if (!edited)
 		options_free(&s.config);
-	replay_free(&s.replay);
 	arena_free(&s.arena);
 	if (signal != 0)
 		end_by_signal(signal);

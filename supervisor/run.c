@@ -19,6 +19,8 @@
 #include "supervisor/escalation.h"
 #include "supervisor/events.h"
 #include "supervisor/locks.h"
+#include "supervisor/session_usage.h"
+#include "supervisor/watch.h"
 
 /* What a reader that is there needs to take the last words. */
 #define DRAIN_LEAST_MS 200
@@ -82,6 +84,9 @@ static void attempt_over(struct run *run, struct attempt *a)
 	}
 	start_went_well(run);
 	judge_stopped(run, a);
+	session_usage_part(run, node, r);
+	if (pressure_over(run, a))
+		return;
 	node->reason = (uint8_t)r->reason;
 	node->spent_ms += r->duration_ms;
 	run->sequential_ms += r->duration_ms;
@@ -117,6 +122,9 @@ static void on_signal(struct run *run, int signal)
 		    schedule_ready(run->schedule) + schedule_waiting(run->schedule));
 		break;
 	case SIGCONT:
+	case SIGTSTP:
+	case SIGWINCH:
+		watch_signal(run, signal);
 		break;
 	default:
 		stop_signal(run, signal);
@@ -137,6 +145,9 @@ static void apply_events(struct run *run)
 		case EVENT_OUTPUT:
 			emit_live(&run->emit, nodes_at(&run->nodes, e.attempt->task)->task,
 			    e.is_err, e.data, e.len);
+			break;
+		case EVENT_PRESSURE:
+			pressure_heard(run, &e);
 			break;
 		case EVENT_SIGNAL:
 			on_signal(run, e.signal);
@@ -170,6 +181,7 @@ static int64_t wait_time(const struct run *run)
 	int64_t wait = sooner(start_due(run), -1);
 	if (loop_running(run->loop) > 0)
 		wait = sooner(wait, progress_due(&run->progress));
+	wait = sooner(wait, watch_due(run));
 	if (!run->stop.stopping) {
 		wait = until(wait, run->deadline_at);
 		wait = until(wait, run->step_deadline_at);
@@ -230,6 +242,7 @@ static void run_loop(struct run *run)
 		readable = loop_input_ready(run->loop);
 		apply_events(run);
 		tick(run);
+		watch_turn(run);
 	}
 	write_journal(run);
 	final_emit(run);
@@ -347,6 +360,7 @@ static int last_merged(struct run *run)
 /* The last records and the last words. */
 static int finish_run(struct run *run)
 {
+	progress_over(&run->progress);
 	force_journal(run);
 	const struct totals totals = { .counts = run->counts,
 		.wall_ms = run->earlier_ms + clock_mono_ms() - run->began_ms,
@@ -362,6 +376,7 @@ static int finish_run(struct run *run)
 	emit_summary(&run->emit, &totals);
 	summary_print(run, &totals);
 	ending_notify(run, &totals, status);
+	run->launch.finished = status == EXIT_MET && run->counts.succeeded == run->counts.total;
 	ending_prune(run);
 	if (!loop_sweep(run->loop))
 		summary_say(run,
@@ -382,9 +397,12 @@ void run_free(struct run *run)
 	launch_free(&run->launch);
 	schedule_free(run->schedule);
 	scopes_free(run->scopes);
+	pressure_free(run);
 	loop_free(run->loop);
 	sink_close(run->out);
 	sink_close(run->err);
+	progress_free(&run->progress);
+	usual_free(&run->usual);
 	record_close(&run->record);
 	idset_free(&run->ids);
 	table_free(run->succeeded, run->succeeded_cap, 1);
@@ -419,10 +437,11 @@ int run_prepare(struct run *run, worker_fn worker)
 		return EXIT_SYSTEM;
 	}
 	spawn_init(run->record.dir.id);
+	pressure_init(run);
 	run->out = sink_open(STDOUT_FILENO, run->record.dir.path);
 	run->err = sink_open(STDERR_FILENO, run->record.dir.path);
 	run->loop = loop_new(worker, run->out, run->err);
-	progress_init(&run->progress, run->config, run->err);
+	progress_init(&run->progress, run->config, run->out, run->err);
 	return 0;
 }
 

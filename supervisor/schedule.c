@@ -16,17 +16,27 @@ struct edge {
 	int32_t next;
 };
 
+/* A lane: its ready tasks as a binary heap of indices. */
+struct lane {
+	uint32_t *ready;
+	size_t nready;
+	size_t cap;
+	size_t nheld; /* of `held` */
+	size_t nrunning;
+	uint32_t limit;
+};
+
 /*
- * Made by schedule_new(), freed by schedule_free(). `ready` is a binary heap of indices; `held` are
- * ready tasks that may not start beside the running ones, in their order. The first `looked` of them
- * may not as long as none of these has ended.
+ * Made by schedule_new(), freed by schedule_free(). `held` are ready tasks that may not start beside
+ * the running ones, in their order. The first `looked` of them may not as long as none of these has
+ * ended. Those of a lane that is closed are looked at again when it opens.
  */
 struct schedule {
 	struct nodes *nodes;
 	struct schedule_limits limits;
-	uint32_t *ready;
-	size_t nready;
-	size_t ready_cap;
+	struct lane lanes[SCHEDULE_LANES + 1];
+	unsigned nlanes; /* that were used */
+	size_t nready;	 /* in the heaps of all */
 	uint32_t *held;
 	size_t held_first; /* where they begin in the array */
 	size_t nheld;
@@ -52,6 +62,9 @@ struct schedule *schedule_new(struct nodes *nodes, const struct schedule_limits 
 	s->nodes = nodes;
 	s->limits = *limits;
 	s->least = s->looked_least = UINT64_MAX;
+	for (size_t i = 0; i <= SCHEDULE_LANES; i++)
+		s->lanes[i].limit = LANE_UNLIMITED;
+	s->nlanes = 1;
 	return s;
 }
 
@@ -59,7 +72,8 @@ void schedule_free(struct schedule *s)
 {
 	if (s == NULL)
 		return;
-	table_free(s->ready, s->ready_cap, sizeof *s->ready);
+	for (size_t i = 0; i <= SCHEDULE_LANES; i++)
+		table_free(s->lanes[i].ready, s->lanes[i].cap, sizeof *s->lanes[i].ready);
 	free(s->held);
 	free(s->running);
 	free(s->edges);
@@ -92,38 +106,68 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static void push_ready(struct schedule *s, uint32_t index)
+static struct lane *lane_of(struct schedule *s, size_t index)
 {
-	s->least = smaller(s->least, tokens(s, index));
-	if (s->nready == s->ready_cap)
-		s->ready = table_grow(s->ready, &s->ready_cap, s->nready + 1, sizeof *s->ready);
-	size_t at = s->nready++;
-	while (at > 0 && before(s, index, s->ready[(at - 1) / 2])) {
-		s->ready[at] = s->ready[(at - 1) / 2];
-		at = (at - 1) / 2;
-	}
-	s->ready[at] = index;
+	return &s->lanes[nodes_at(s->nodes, index)->lane];
 }
 
-static uint32_t pop_ready(struct schedule *s)
+static bool is_open(const struct lane *lane)
 {
-	uint32_t first = s->ready[0];
-	uint32_t last = s->ready[--s->nready];
+	return lane->nrunning < lane->limit;
+}
+
+static void push_ready(struct schedule *s, uint32_t index)
+{
+	struct lane *lane = lane_of(s, index);
+	s->least = smaller(s->least, tokens(s, index));
+	if (s->nlanes <= (unsigned)(lane - s->lanes))
+		s->nlanes = (unsigned)(lane - s->lanes) + 1;
+	if (lane->nready == lane->cap)
+		lane->ready =
+		    table_grow(lane->ready, &lane->cap, lane->nready + 1, sizeof *lane->ready);
+	size_t at = lane->nready++;
+	s->nready++;
+	while (at > 0 && before(s, index, lane->ready[(at - 1) / 2])) {
+		lane->ready[at] = lane->ready[(at - 1) / 2];
+		at = (at - 1) / 2;
+	}
+	lane->ready[at] = index;
+}
+
+static uint32_t pop_ready(struct schedule *s, struct lane *lane)
+{
+	uint32_t first = lane->ready[0];
+	uint32_t last = lane->ready[--lane->nready];
 	size_t at = 0;
+	s->nready--;
 	for (;;) {
 		size_t child = 2 * at + 1;
-		if (child >= s->nready)
+		if (child >= lane->nready)
 			break;
-		if (child + 1 < s->nready && before(s, s->ready[child + 1], s->ready[child]))
+		if (child + 1 < lane->nready &&
+		    before(s, lane->ready[child + 1], lane->ready[child]))
 			child++;
-		if (!before(s, s->ready[child], last))
+		if (!before(s, lane->ready[child], last))
 			break;
-		s->ready[at] = s->ready[child];
+		lane->ready[at] = lane->ready[child];
 		at = child;
 	}
-	if (s->nready > 0)
-		s->ready[at] = last;
+	if (lane->nready > 0)
+		lane->ready[at] = last;
 	return first;
+}
+
+/* The lane whose first task comes before those of all others; NULL: nothing is ready in any. */
+static struct lane *first_lane(struct schedule *s, bool closed_too)
+{
+	struct lane *best = NULL;
+	for (struct lane *l = s->lanes; l < s->lanes + s->nlanes; l++) {
+		if (l->nready == 0 || (!closed_too && !is_open(l)))
+			continue;
+		if (best == NULL || before(s, l->ready[0], best->ready[0]))
+			best = l;
+	}
+	return best;
 }
 
 static void add_index(uint32_t **list, size_t *n, size_t *cap, size_t index)
@@ -181,6 +225,7 @@ static bool fits(const struct schedule *s, uint32_t index)
 static void take_slot(struct schedule *s, size_t index)
 {
 	nodes_at(s->nodes, index)->state = NODE_RUNNING;
+	lane_of(s, index)->nrunning++;
 	s->tokens += tokens(s, index);
 	add_index(&s->running, &s->nrunning, &s->running_cap, index);
 }
@@ -191,8 +236,20 @@ static void look_again(struct schedule *s)
 	s->looked_least = UINT64_MAX;
 }
 
+/* A lane is open now: how few tokens its tasks use is not known. */
+static void opened(struct schedule *s)
+{
+	s->least = 0;
+	look_again(s);
+}
+
 static void give_slot(struct schedule *s, size_t index)
 {
+	struct lane *lane = lane_of(s, index);
+	bool was_open = is_open(lane);
+	lane->nrunning--;
+	if (!was_open)
+		opened(s);
 	s->tokens -= tokens(s, index);
 	for (size_t i = s->nrunning; i-- > 0;) {
 		if (s->running[i] == index) {
@@ -209,10 +266,23 @@ bool schedule_has_slot(const struct schedule *s)
 	return s->limits.jobs == 0 || s->nrunning < s->limits.jobs;
 }
 
-/* The first of those that are held has been passed over often enough. */
-static bool has_bar(const struct schedule *s)
+/* The first of those that are held and whose lane is open; SIZE_MAX: there is none. */
+static size_t first_held(struct schedule *s)
 {
-	return s->nheld > 0 && s->passes >= PASSES_MAX && s->passed == s->held[s->held_first];
+	for (size_t i = 0; i < s->nheld; i++) {
+		if (is_open(lane_of(s, s->held[s->held_first + i])))
+			return s->held[s->held_first + i];
+	}
+	return SIZE_MAX;
+}
+
+/* That one has been passed over often enough: nobody passes it. */
+static bool get_bar(struct schedule *s, uint32_t *bar)
+{
+	if (s->passes < PASSES_MAX)
+		return false;
+	*bar = s->passed;
+	return first_held(s) == s->passed;
 }
 
 /* What may be used beside the running ones and the task that must not wait longer. */
@@ -223,11 +293,11 @@ static uint64_t tokens_beside(const struct schedule *s, uint32_t bar)
 }
 
 /* Whether starting it would let the first of those that are held wait longer than it has to. */
-static bool is_barred(const struct schedule *s, uint32_t index)
+static bool is_barred(struct schedule *s, uint32_t index)
 {
-	if (!has_bar(s) || !before(s, s->held[s->held_first], index))
+	uint32_t bar;
+	if (!get_bar(s, &bar) || !before(s, bar, index))
 		return false;
-	uint32_t bar = s->held[s->held_first];
 	uint64_t limit = s->limits.tokens_at_once;
 	if (limit > 0) {
 		/* that one starts only when nothing runs */
@@ -241,16 +311,17 @@ static bool is_barred(const struct schedule *s, uint32_t index)
 }
 
 /* Whether no task from `next` on can start for want of tokens, whatever else there is. */
-static bool is_short(const struct schedule *s, uint32_t next)
+static bool is_short(struct schedule *s, uint32_t next)
 {
 	uint64_t limit = s->limits.tokens_at_once;
 	if (limit == 0 || s->nrunning == 0 || s->least == 0)
 		return false;
 	if (s->tokens + s->least > limit)
 		return true;
-	if (!has_bar(s) || !before(s, s->held[s->held_first], next))
+	uint32_t bar;
+	if (!get_bar(s, &bar) || !before(s, bar, next))
 		return false;
-	return s->least > tokens_beside(s, s->held[s->held_first]);
+	return s->least > tokens_beside(s, bar);
 }
 
 static void make_room(struct schedule *s)
@@ -281,11 +352,13 @@ static void hold(struct schedule *s, uint32_t index)
 			low = middle + 1;
 	}
 	/* what the one that was first kept from starting may start now */
-	if (low == 0 && has_bar(s))
+	uint32_t bar;
+	if (get_bar(s, &bar) && before(s, index, bar))
 		look_again(s);
 	memmove(&held[low + 1], &held[low], (s->nheld - low) * sizeof *held);
 	held[low] = index;
 	s->nheld++;
+	lane_of(s, index)->nheld++;
 	s->looked++;
 	s->looked_least = smaller(s->looked_least, tokens(s, index));
 }
@@ -294,6 +367,7 @@ static void hold(struct schedule *s, uint32_t index)
 static void unhold(struct schedule *s, size_t at)
 {
 	uint32_t *held = &s->held[s->held_first];
+	lane_of(s, held[at])->nheld--;
 	memmove(&held[1], &held[0], at * sizeof *held);
 	s->held_first++;
 	s->nheld--;
@@ -302,27 +376,44 @@ static void unhold(struct schedule *s, size_t at)
 /* The task starts, maybe before the first of those that are held. */
 static void pass(struct schedule *s, uint32_t index)
 {
-	if (s->nheld == 0 || before(s, index, s->held[s->held_first]))
+	size_t first = first_held(s);
+	if (first == SIZE_MAX || before(s, index, (uint32_t)first))
 		return;
-	if (s->passed != s->held[s->held_first])
+	if (s->passed != first)
 		s->passes = 0;
-	s->passed = s->held[s->held_first];
+	s->passed = (uint32_t)first;
 	s->passes++;
+}
+
+/* The next of the held ones that were not looked at and whose lane is open. */
+static bool next_held(struct schedule *s, uint32_t *index)
+{
+	for (; s->looked < s->nheld; s->looked++) {
+		*index = s->held[s->held_first + s->looked];
+		if (is_open(lane_of(s, *index)))
+			return true;
+		s->looked_least = smaller(s->looked_least, tokens(s, *index));
+	}
+	return false;
 }
 
 bool schedule_next(struct schedule *s, size_t *index)
 {
 	if (!schedule_has_slot(s))
 		return false;
-	while (s->looked < s->nheld || s->nready > 0) {
-		size_t at = s->held_first + s->looked;
+	for (;;) {
+		uint32_t next;
+		struct lane *lane = first_lane(s, false);
 		bool held =
-		    s->looked < s->nheld && (s->nready == 0 || before(s, s->held[at], s->ready[0]));
-		uint32_t next = held ? s->held[at] : s->ready[0];
+		    next_held(s, &next) && (lane == NULL || before(s, next, lane->ready[0]));
+		if (!held && lane == NULL)
+			break;
+		if (!held)
+			next = lane->ready[0];
 		if (is_short(s, next))
 			return false;
 		if (!held)
-			pop_ready(s);
+			pop_ready(s, lane);
 		if (fits(s, next) && !is_barred(s, next)) {
 			if (held)
 				unhold(s, s->looked);
@@ -359,6 +450,13 @@ void schedule_over(struct schedule *s, size_t index, bool succeeded)
 	node->first_edge = 0;
 }
 
+void schedule_again(struct schedule *s, size_t index)
+{
+	give_slot(s, index);
+	nodes_at(s->nodes, index)->state = NODE_READY;
+	push_ready(s, (uint32_t)index);
+}
+
 void schedule_retry(struct schedule *s, size_t index)
 {
 	take_slot(s, index);
@@ -366,22 +464,59 @@ void schedule_retry(struct schedule *s, size_t index)
 
 bool schedule_try(struct schedule *s, size_t index)
 {
-	if (!schedule_has_slot(s) || !fits(s, (uint32_t)index))
+	if (!schedule_has_slot(s) || !is_open(lane_of(s, index)) || !fits(s, (uint32_t)index))
 		return false;
 	take_slot(s, index);
 	return true;
 }
 
-bool schedule_take(struct schedule *s, size_t *index)
+/* Puts what is held back into the heaps. */
+static void unhold_all(struct schedule *s)
 {
-	for (size_t i = 0; i < s->nheld; i++)
+	for (size_t i = 0; i < s->nheld; i++) {
+		lane_of(s, s->held[s->held_first + i])->nheld--;
 		push_ready(s, s->held[s->held_first + i]);
+	}
 	s->nheld = s->held_first = 0;
 	look_again(s);
-	if (s->nready == 0)
+}
+
+bool schedule_take(struct schedule *s, size_t *index)
+{
+	unhold_all(s);
+	struct lane *lane = first_lane(s, true);
+	if (lane == NULL)
 		return false;
-	*index = pop_ready(s);
+	*index = pop_ready(s, lane);
 	return true;
+}
+
+void schedule_set_lane(struct schedule *s, unsigned lane, uint32_t limit)
+{
+	bool was_open = is_open(&s->lanes[lane]);
+	s->lanes[lane].limit = limit;
+	if (!was_open && is_open(&s->lanes[lane]))
+		opened(s);
+}
+
+bool schedule_take_lane(struct schedule *s, unsigned lane, size_t *index)
+{
+	if (s->lanes[lane].nheld > 0)
+		unhold_all(s);
+	if (s->lanes[lane].nready == 0)
+		return false;
+	*index = pop_ready(s, &s->lanes[lane]);
+	return true;
+}
+
+size_t schedule_lane_ready(const struct schedule *s, unsigned lane)
+{
+	return s->lanes[lane].nready + s->lanes[lane].nheld;
+}
+
+size_t schedule_lane_running(const struct schedule *s, unsigned lane)
+{
+	return s->lanes[lane].nrunning;
 }
 
 size_t schedule_ready(const struct schedule *s)

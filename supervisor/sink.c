@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "shared/buf.h"
+#include "shared/clock.h"
 #include "shared/io.h"
 #include "shared/text.h"
 #include "shared/xalloc.h"
@@ -73,6 +74,7 @@ struct sink {
 	int overflow_fd; /* -1 until needed */
 	off_t overflow_in;
 	off_t overflow_out;
+	struct sink_cover *cover; /* NULL: nothing is drawn below the text */
 };
 
 struct sink *sink_open(int fd, const char *spill_dir)
@@ -349,9 +351,28 @@ void sink_add_path(struct sink *s, const struct sink_format *f, int dirfd, const
 	it->name = xstrdup(name);
 }
 
-bool sink_waiting(const struct sink *s)
+static bool text_waits(const struct sink *s)
 {
 	return !STAILQ_EMPTY(&s->items) || s->filtered.len > s->filtered_at;
+}
+
+static bool drawing_waits(const struct sink *s)
+{
+	const struct sink_cover *c = s->cover;
+	return c != NULL && c->screen == s && s->error == 0 &&
+	    (c->begun.len > 0 || (c->leave && c->erase.len > 0));
+}
+
+bool sink_waiting(const struct sink *s)
+{
+	return text_waits(s) || drawing_waits(s);
+}
+
+/* What was drawn a moment ago is looked at: text and the next frame come together. */
+static bool held(const struct sink *s)
+{
+	const struct sink_cover *c = s->cover;
+	return c != NULL && c->erase.len > 0 && !c->leave && clock_mono_ms() < c->hold_until;
 }
 
 struct pollfd sink_pollfd(const struct sink *s)
@@ -362,13 +383,13 @@ struct pollfd sink_pollfd(const struct sink *s)
 	/* without events a reader that goes away is still told, as POLLERR */
 	if (s->kind != SINK_FILE || sink_waiting(s))
 		p.fd = s->own_fd;
-	if (sink_waiting(s))
+	if (drawing_waits(s) || (text_waits(s) && !held(s)))
 		p.events = POLLOUT;
 	return p;
 }
 
 /* Writes some of the bytes: how many, 0 when the reader has to be waited for, -1 after an error. */
-static ssize_t write_some(struct sink *s, const char *data, size_t len)
+static ssize_t write_now(struct sink *s, const char *data, size_t len)
 {
 	ssize_t n;
 	do {
@@ -384,6 +405,79 @@ static ssize_t write_some(struct sink *s, const char *data, size_t len)
 	if (n < 0)
 		fail(s, errno);
 	return n;
+}
+
+/* Whether all that was begun is drawn. */
+static bool finish_drawing(struct sink *s)
+{
+	struct buf *begun = &s->cover->begun;
+	while (begun->len > 0) {
+		ssize_t n = write_now(s, begun->data, begun->len);
+		if (n <= 0)
+			return false;
+		buf_consume(begun, (size_t)n);
+		/* the next bytes need another POLLOUT */
+		if (s->kind == SINK_CAREFUL)
+			return false;
+	}
+	return true;
+}
+
+/* Whether nothing stands below the text any more. */
+static bool take_away(struct sink *s)
+{
+	struct sink_cover *c = s->cover;
+	if (c->erase.len > 0) {
+		buf_add(&c->begun, c->erase.data, c->erase.len);
+		buf_reset(&c->erase);
+		c->line_open = false;
+	}
+	return finish_drawing(s);
+}
+
+/* The same for text, below which something may be drawn. */
+static ssize_t write_some(struct sink *s, const char *data, size_t len)
+{
+	if (s->cover != NULL && !take_away(s))
+		return s->error != 0 ? -1 : 0;
+	ssize_t n = write_now(s, data, len);
+	if (n > 0 && s->cover != NULL)
+		s->cover->line_open = data[n - 1] != '\n';
+	return n;
+}
+
+void sink_set_cover(struct sink *s, struct sink_cover *c)
+{
+	s->cover = c;
+	/* what goes to a terminal is looked at on its way */
+	if (c != NULL)
+		s->no_sendfile = true;
+}
+
+/* Whether a description that others share takes something now. */
+static bool takes_now(const struct sink *s)
+{
+	struct pollfd p = { .fd = s->own_fd, .events = POLLOUT };
+	return s->kind != SINK_CAREFUL || (poll(&p, 1, 0) == 1 && p.revents == POLLOUT);
+}
+
+bool sink_draw(struct sink *s, const void *data, size_t len)
+{
+	if (s->error != 0 || sink_waiting(s) || !takes_now(s))
+		return false;
+	ssize_t n = write_now(s, data, len);
+	if (n <= 0)
+		return false;
+	if ((size_t)n < len)
+		buf_add(&s->cover->begun, (const char *)data + n, len - (size_t)n);
+	s->cover->line_open = false;
+	return true;
+}
+
+void sink_uncover(struct sink *s)
+{
+	if (s->cover != NULL && s->error == 0 && takes_now(s))
+		take_away(s);
 }
 
 /* Moves pages of a file to the descriptor without reading them; -2 when this descriptor cannot take them so. */
@@ -547,6 +641,10 @@ void sink_pump(struct sink *s, short revents)
 		return;
 	}
 	if (s->kind == SINK_CAREFUL && (revents & POLLOUT) == 0)
+		return;
+	if (drawing_waits(s) && !(s->cover->leave ? take_away(s) : finish_drawing(s)))
+		return;
+	if (held(s))
 		return;
 	size_t moved = 0;
 	while (moved < TURN_MAX && s->error == 0) {

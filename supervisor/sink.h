@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shared/buf.h"
+
 struct sink;
 
 /* What is done to bytes on their way. */
@@ -50,6 +52,30 @@ void sink_stream_close(struct sink_stream *stream);
 void sink_add_file(struct sink *s, const struct sink_format *f, int fd);
 /* The same, opened when its turn comes: name below dirfd, which must stay open. */
 void sink_add_path(struct sink *s, const struct sink_format *f, int dirfd, const char *name);
+
+/*
+ * What is drawn below the text on a terminal (progress_tty.h), shared by the sinks that write there.
+ * It is taken away before any byte of text is written; whoever draws puts it back when no sink has
+ * anything left to write. Made and emptied by that one, at rest before its sinks are closed.
+ */
+struct sink_cover {
+	struct sink *screen; /* the one that sink_draw() is called with */
+	struct buf erase;    /* takes away what is drawn; empty: nothing is */
+	struct buf begun;    /* the rest of what was begun to be drawn or taken away */
+	int64_t hold_until;  /* what is drawn stays for so long: text waits; monotonic, ms */
+	bool leave;	     /* take it away even when there is no text */
+	bool line_open;	     /* the text did not end with a newline */
+};
+
+/* c: NULL: none any more. */
+void sink_set_cover(struct sink *s, struct sink_cover *c);
+/*
+ * Writes bytes that draw, if nothing waits and the terminal takes something now: true. What it does
+ * not take of them is written before anything else. The caller sets `erase` then.
+ */
+bool sink_draw(struct sink *s, const void *data, size_t len);
+/* Takes away what is drawn, as far as the terminal takes that now. */
+void sink_uncover(struct sink *s);
 
 /* Something waits. */
 bool sink_waiting(const struct sink *s);

@@ -7,6 +7,7 @@
 #include "shared/xalloc.h"
 #include "supervisor/coordinator.h"
 #include "supervisor/events.h"
+#include "supervisor/watch.h"
 
 /* A system that refuses a process is asked again after so long, doubling. */
 #define REFUSED_FIRST_MS 50
@@ -50,6 +51,7 @@ static void take_ready(struct run *run, int64_t now)
 {
 	struct starts *s = &run->starts;
 	size_t task;
+	pressure_apply(run, now);
 	while (now >= s->next_at && schedule_next(run->schedule, &task)) {
 		if (nodes_at(&run->nodes, task)->task->kind == TASK_INVALID) {
 			schedule_over(run->schedule, task, false);
@@ -60,6 +62,7 @@ static void take_ready(struct run *run, int64_t now)
 		if (!may_start(run, task))
 			continue;
 		start_add(run, task, 0, 0);
+		pressure_started(run, task, now);
 		if (run->config->delay_ms > 0)
 			s->next_at = now + run->config->delay_ms;
 	}
@@ -69,11 +72,15 @@ void start_announce(struct run *run)
 {
 	struct starts *s = &run->starts;
 	int64_t now = clock_mono_ms();
+	pressure_give_up(run);
+	if (run->phase == PHASE_LADDER)
+		pressure_apply(run, now);
 	if (run->phase == PHASE_TASKS && !run->stop.stopping && now >= s->refused_until)
 		take_ready(run, now);
 	for (size_t i = 0; i < s->count; i++) {
 		struct start *start = &s->v[i];
-		if (start->announced || start->not_before > now)
+		if (start->announced || start->not_before > now ||
+		    pressure_opens_at(run, start->task) > now)
 			continue;
 		struct node *node = nodes_at(&run->nodes, start->task);
 		node->attempts++;
@@ -93,10 +100,9 @@ static int64_t longest(const struct job *job)
 static void add_results(struct run *run, struct job *job, const struct task *task)
 {
 	const struct template *prompt = task->more != NULL ? task->more->prompt : NULL;
-	bool told_otherwise = job->attempt > 1 && !run->launch.happened;
 	if (task->agent == NULL)
 		handover_environment(run, job);
-	if (prompt == NULL || told_otherwise)
+	if (prompt == NULL || run->launch.told)
 		return;
 	values_parts(run, prompt, job);
 	if (run->launch.happened)
@@ -117,12 +123,18 @@ static int fork_one(struct run *run, const struct start *start)
 	bool again = node->attempts > 1 && node->last.offset >= 0;
 	if (again)
 		load_result(&run->record, node, &last);
+	/* only the client that began a session knows it */
+	if (again && node->last.offset < run->launch.own_sessions) {
+		free(last.session);
+		last.session = NULL;
+	}
 	struct job job;
 	launch_job(&run->launch, &job, run->step, node->task, node->attempts, again ? &last : NULL,
 	    advice);
 	if (again)
 		result_free(&last);
 	add_results(run, &job, node->task);
+	watch_job(run, node, &job);
 	if (launch_lend(&run->launch, &job) < 0)
 		return -1;
 	if (loop_start(run->loop, &job, start->task, longest(&job)) < 0) {
@@ -222,12 +234,16 @@ void start_went_well(struct run *run)
 int64_t start_due(const struct run *run)
 {
 	const struct starts *s = &run->starts;
+	int64_t now = clock_mono_ms();
 	int64_t at = INT64_MAX;
 	for (size_t i = 0; i < s->count; i++) {
 		int64_t t = s->v[i].not_before;
+		int64_t opens_at = s->v[i].announced ? 0 : pressure_opens_at(run, s->v[i].task);
 		/* an attempt that ends will wake us */
 		if (s->v[i].announced && !has_room(run))
 			continue;
+		if (t < opens_at)
+			t = opens_at;
 		if (t < s->refused_until)
 			t = s->refused_until;
 		if (t < at)
@@ -235,10 +251,13 @@ int64_t start_due(const struct run *run)
 	}
 	bool more = run->phase == PHASE_TASKS && !run->stop.stopping &&
 	    schedule_ready(run->schedule) > 0 && schedule_has_slot(run->schedule);
-	if (more && s->next_at > 0 && s->next_at < at)
+	/* what could start at a time that has passed would have: it waits for something else */
+	if (more && s->next_at > now && s->next_at < at)
 		at = s->next_at;
+	if (!run->stop.stopping && pressure_due(run, now) < at)
+		at = pressure_due(run, now);
 	if (at == INT64_MAX)
 		return -1;
-	int64_t left = at - clock_mono_ms();
+	int64_t left = at - now;
 	return left > 0 ? left : 0;
 }

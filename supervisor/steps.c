@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "shared/clock.h"
+#include "shared/json.h"
 #include "shared/text.h"
 #include "shared/xalloc.h"
 #include "supervisor/condition.h"
@@ -174,6 +175,11 @@ static bool fits_limits(struct run *run, const struct task *task, struct buf *wh
 		buf_addf(why, "foreach: task '%s': 'writes' covers the state directory", task->id);
 		return false;
 	}
+	const char *unreachable = load_unreachable(&run->loaded, task);
+	if (unreachable != NULL) {
+		buf_addf(why, "foreach: task '%s': %s", task->id, unreachable);
+		return false;
+	}
 	uint64_t tokens = task->more != NULL ? task->more->tokens : 0;
 	if (tokens == 0 && task->agent != NULL)
 		tokens = task->agent->tokens;
@@ -331,15 +337,33 @@ static void judge(struct run *run)
 		run->blocked = true;
 }
 
+/* Called off before anybody knew its tasks: nothing that is counted tells it from an empty list. */
+static bool is_unmade(const struct run *run)
+{
+	const struct step_more *more = more_of(run);
+	bool called_off = run->blocked || (run->stop.stopping && !run->stop.step_only);
+	return called_off && more != NULL && more->foreach != NULL && run->step->count == 0;
+}
+
 void steps_end(struct run *run)
 {
 	struct yield *y = &run->yields[run->at];
+	const bool unmade = is_unmade(run);
+	const bool blocked = run->blocked;
 	y->over = true;
 	y->outcome = outcome_of(&run->step_counts);
 	judge(run);
-	record_event(&run->record,
-	    event_step_finished(run->step, &run->step_counts, clock_mono_ms() - run->step_began_ms,
-		run->step_sequential_ms, y->merged));
+	cJSON *event = event_step_finished(run->step, &run->step_counts,
+	    clock_mono_ms() - run->step_began_ms, run->step_sequential_ms, y->merged);
+	if (unmade)
+		json_add_bool(event, "called_off", true);
+	if (run->blocked && !blocked)
+		json_add_bool(event, "blocked", true);
+	record_event(&run->record, event);
+	if (run->plan->nsteps > 1 && run->phase != PHASE_BETWEEN)
+		progress_step(&run->progress,
+		    run->step->title != NULL ? run->step->title : run->step->id, &run->step_counts,
+		    clock_mono_ms() - run->step_began_ms);
 	run->phase = PHASE_BETWEEN;
 	if (run->at + 1 == run->plan->nsteps)
 		return;

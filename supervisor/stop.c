@@ -15,7 +15,7 @@ static enum result_status status_for(enum reason reason)
 	return reason == REASON_INTERRUPTED ? RESULT_CANCELLED : RESULT_SKIPPED;
 }
 
-static void call_off(struct run *run, size_t task)
+void stop_call_off(struct run *run, size_t task)
 {
 	struct node *node = nodes_at(&run->nodes, task);
 	if (node->attempts > 0 && node->last.offset >= 0)
@@ -34,7 +34,7 @@ static void call_off_all(struct run *run)
 		schedule_over(run->schedule, s->v[i].task, false);
 		budget_release(run, nodes_at(&run->nodes, s->v[i].task)->task);
 		if (run->phase != PHASE_LADDER)
-			call_off(run, s->v[i].task);
+			stop_call_off(run, s->v[i].task);
 		else
 			/* the ladder still knows it and ends it */
 			nodes_at(&run->nodes, s->v[i].task)->state = NODE_FAILED;
@@ -42,16 +42,16 @@ static void call_off_all(struct run *run)
 	s->count = 0;
 	for (size_t i = 0; i < run->failures.listed && run->phase != PHASE_LADDER; i++) {
 		if (nodes_at(&run->nodes, run->failures.tasks[i])->state == NODE_FAILED)
-			call_off(run, run->failures.tasks[i]);
+			stop_call_off(run, run->failures.tasks[i]);
 	}
 	size_t task;
 	while (schedule_take(run->schedule, &task))
-		call_off(run, task);
+		stop_call_off(run, task);
 	for (size_t i = run->nodes.base; schedule_waiting(run->schedule) > 0 && i < run->nodes.end;
 	     i++) {
 		if (nodes_at(&run->nodes, i)->state == NODE_WAITING) {
 			schedule_give_up(run->schedule);
-			call_off(run, i);
+			stop_call_off(run, i);
 		}
 	}
 	intake_close(run);

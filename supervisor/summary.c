@@ -78,8 +78,10 @@ static void print_verdict(struct run *run)
 static void add_tail(struct buf *out, const cJSON *record)
 {
 	const char *text = json_get_string(record, "stderr");
+	/* standard output of a client is events, not for people */
 	if (text == NULL || *text == '\0')
-		text = json_get_string(record, "stdout");
+		text =
+		    json_get_string(record, json_get(record, "text") != NULL ? "text" : "stdout");
 	if (text == NULL)
 		return;
 	const char *line = text_tail(text, strlen(text), TAIL_LINES);
@@ -193,6 +195,11 @@ int summary_status(const struct run *run)
 	struct require require = effective_require(run->config, run->plan);
 	if (run->trouble != 0)
 		return run->trouble;
+	/* one that has ended, and is only shown */
+	if (run->replay != NULL && run->replay->finished)
+		return run->replay->exit_status == EXIT_MET && run->input_cut > 0 ?
+		    EXIT_PARTIAL :
+		    run->replay->exit_status;
 	int status = (int)outcome_exit(&require, &run->counts, run->cut_short != REASON_NONE,
 	    run->escalated);
 	/* a run that a step's requirement stopped did not do what it was there for */

@@ -9,6 +9,9 @@ static void retry_at_once(struct run *run, struct attempt *attempt)
 {
 	size_t task = attempt->task;
 	int64_t pause = recover_pause(run, task, false);
+	int64_t closed = pressure_opens_at(run, task) - clock_mono_ms();
+	if (pause < closed)
+		pause = closed;
 	progress_retry(&run->progress, nodes_at(&run->nodes, task), &attempt->result, pause);
 	schedule_retry(run->schedule, task);
 	start_add(run, task, 1, pause);

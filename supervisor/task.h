@@ -129,7 +129,8 @@ struct plan {
 	size_t cap;
 	struct step *steps; /* in the arena; at least one */
 	size_t nsteps;
-	const char *goal; /* of the whole run; NULL: none */
+	const char *goal;    /* of the whole run; NULL: none */
+	const char *backend; /* of agents that name none, for the record; NULL: there are none */
 
 	/* of a workflow */
 	const char *name; /* NULL: none */

@@ -411,6 +411,39 @@ static void fill_text(struct workflow *w, cJSON *node)
 	buf_free(&why);
 }
 
+/*
+ * How much of a condition is the name on its left, with its braces: 0 when it has none, or they are
+ * around a piece of the name only. What it stands for is a value to be compared, no part of the text.
+ */
+static size_t braced_name(const char *text)
+{
+	size_t start = strspn(text, " \t\r\n");
+	const char *end = strncmp(text + start, "${{", 3) == 0 ? strstr(text + start, "}}") : NULL;
+
+	if (end == NULL)
+		return 0;
+	end += 2;
+	return *end == '\0' || strchr(" \t\r\n=!<>", *end) != NULL ? (size_t)(end - text) : 0;
+}
+
+static void fill_condition(struct workflow *w, cJSON *node)
+{
+	size_t len = braced_name(node->valuestring);
+	char *name = xmemdup0(node->valuestring, len);
+	struct buf text = BUF_INIT;
+
+	/* only what follows is a text */
+	memmove(node->valuestring, node->valuestring + len, strlen(node->valuestring) - len + 1);
+	if (template_is(node->valuestring))
+		fill_text(w, node);
+	make_text(node);
+	buf_addstr(&text, name);
+	buf_addstr(&text, cJSON_IsString(node) ? node->valuestring : "");
+	free(node->valuestring);
+	node->valuestring = buf_detach(&text);
+	free(name);
+}
+
 /* Text by text, so that each that cannot be filled is told, with its place. */
 static void fill(struct workflow *w, cJSON *node)
 {
@@ -426,6 +459,25 @@ static void fill(struct workflow *w, cJSON *node)
 		/* what is the user's own is carried as it is */
 		if (item->string == NULL || strncmp(item->string, "x-", 2) != 0)
 			fill(w, item);
+	}
+}
+
+static void fill_steps(struct workflow *w, cJSON *steps)
+{
+	cJSON *step, *member;
+
+	cJSON_ArrayForEach(step, steps)
+	{
+		cJSON_ArrayForEach(member, step)
+		{
+			if (member->string != NULL && strncmp(member->string, "x-", 2) == 0)
+				continue;
+			if (member->string != NULL && strcmp(member->string, "when") == 0 &&
+			    cJSON_IsString(member))
+				fill_condition(w, member);
+			else
+				fill(w, member);
+		}
 	}
 }
 
@@ -469,7 +521,9 @@ bool workflow_fill(struct workflow *w)
 	fill_goal(w);
 	cJSON_ArrayForEach(item, w->document.root)
 	{
-		if (strcmp(item->string, "goal") != 0 && strcmp(item->string, "vars") != 0 &&
+		if (strcmp(item->string, "steps") == 0 && cJSON_IsArray(item))
+			fill_steps(w, item);
+		else if (strcmp(item->string, "goal") != 0 && strcmp(item->string, "vars") != 0 &&
 		    strncmp(item->string, "x-", 2) != 0)
 			fill(w, item);
 	}

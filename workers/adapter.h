@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "shared/backend.h"
+#include "shared/buf.h"
 #include "shared/result.h"
 
 /* What was seen that tells of pressure while the client runs; see MESSAGE_PRESSURE. */
@@ -31,6 +32,13 @@ void reader_free(struct reader *reader);
  */
 void reader_feed(struct reader *reader, bool is_err, const char *data, size_t len,
     struct pressure *seen);
+/*
+ * From now on what the client says to a person is added to *shown as it comes: its messages without its
+ * events. The caller empties it whenever it likes; it must live as long as the reader, also for
+ * reader_finish(), which may add to it. False, and nothing is added, for clients whose standard output
+ * is what they say.
+ */
+bool reader_show(struct reader *reader, struct buf *shown);
 /*
  * The client has ended, and *r has its status as the exit status, signals and limits tell it. Fills
  * text (has_text), session, usage, retry_ms, resets_ms, warning, and corrects status, reason and error.

@@ -70,6 +70,15 @@ static struct span stream_tail(const struct stream *s, int file, size_t max, str
 	return stream_part(s, file, size > max ? size - max : 0, max, hold);
 }
 
+/* The beginning of the answer, which an adapter has read or standard output is. */
+static struct span answer_head(const struct result *r, const struct answer_source *source,
+    size_t max, struct buf *hold)
+{
+	if (!r->has_text)
+		return stream_head(&r->out, source->out_file, max, hold);
+	return (struct span){ buf_str(&r->text), r->text.len < max ? r->text.len : max };
+}
+
 void answer_minify(struct buf *out, const char *json, size_t len)
 {
 	bool in_string = false;
@@ -256,7 +265,7 @@ static cJSON *read_answer_result(struct result *r, const struct answer_source *s
 {
 	static const char what[] = "the answer is not the JSON object asked for: ";
 	struct buf hold = BUF_INIT, complaint = BUF_INIT;
-	struct span text = stream_head(&r->out, source->out_file, STRUCTURED_MAX + 1, &hold);
+	struct span text = answer_head(r, source, STRUCTURED_MAX + 1, &hold);
 	const char *object_text, *why;
 	cJSON *object = NULL;
 	size_t len;
@@ -301,19 +310,43 @@ static bool summarize(struct result *r, const char *text, size_t len)
 }
 
 /* What a person wants to read after "exit 1: ": the line that tells most. */
-static bool summarize_telling(struct result *r, const struct stream *s, int file)
+static bool summarize_telling(struct result *r, struct span text)
 {
-	struct buf hold = BUF_INIT, clean = BUF_INIT;
-	struct span tail = stream_tail(s, file, TAIL_MAX, &hold);
+	struct buf clean = BUF_INIT;
 	struct telling lines[TELLING_MAX];
 	bool found = false;
 
-	signature_clean(&clean, tail.data, tail.len);
+	signature_clean(&clean, text.data, text.len);
 	if (signature_telling_lines(buf_str(&clean), clean.len, lines) > 0)
 		found = summarize(r, lines[0].data, lines[0].len);
 	buf_free(&clean);
+	return found;
+}
+
+static bool summarize_stream(struct result *r, const struct stream *s, int file)
+{
+	struct buf hold = BUF_INIT;
+	bool found = summarize_telling(r, stream_tail(s, file, TAIL_MAX, &hold));
+
 	buf_free(&hold);
 	return found;
+}
+
+static void summarize_failure(struct result *r, const struct answer_source *source)
+{
+	size_t skip = r->text.len > TAIL_MAX ? r->text.len - TAIL_MAX : 0;
+
+	/* what the client said of it tells more than what it wrote besides */
+	if (r->has_text && r->error != NULL && r->reason != REASON_EXIT &&
+	    r->reason != REASON_SIGNAL && summarize(r, r->error, strlen(r->error)))
+		return;
+	if (summarize_stream(r, &r->err, source->err_file))
+		return;
+	/* of a client standard output is its events */
+	if (r->has_text)
+		summarize_telling(r, (struct span){ buf_str(&r->text) + skip, r->text.len - skip });
+	else
+		summarize_stream(r, &r->out, source->out_file);
 }
 
 static void read_summary(struct result *r, const struct answer_source *source, struct span head,
@@ -325,8 +358,8 @@ static void read_summary(struct result *r, const struct answer_source *source, s
 		return;
 	if (r->status == RESULT_SUCCEEDED)
 		summarize(r, head.data, head.len);
-	else if (!summarize_telling(r, &r->err, source->err_file))
-		summarize_telling(r, &r->out, source->out_file);
+	else
+		summarize_failure(r, source);
 }
 
 static bool is_path_byte(char c)
@@ -465,7 +498,7 @@ static void read_usage(struct result *r, const cJSON *object)
 void answer_read(const struct job *job, struct result *r, const struct answer_source *source)
 {
 	struct buf hold = BUF_INIT;
-	struct span head = stream_head(&r->out, source->out_file, HEAD_MAX, &hold);
+	struct span head = answer_head(r, source, HEAD_MAX, &hold);
 	cJSON *object = read_structured(job, r, source);
 
 	if (job->kind == JOB_AGENT && r->status == RESULT_SUCCEEDED && object == NULL &&

@@ -23,6 +23,8 @@
 #include "workers/capture.h"
 #include "workers/command.h"
 #include "workers/limits.h"
+#include "workers/reading.h"
+#include "workers/tail.h"
 #include "workers/tree.h"
 
 /*
@@ -52,14 +54,19 @@ struct attempt {
 	struct limits limits;
 	enum stop_request request; /* not yet passed to limits */
 	struct tree_end end;
-	bool empty;	 /* nothing is left of the tree */
-	bool counted;	 /* what the command has left behind */
-	struct buf live; /* messages with pieces of output, not yet taken by the supervisor */
+	bool empty;   /* nothing is left of the tree */
+	bool counted; /* what the command has left behind */
+	struct tail tail;
+	struct reading reading;
+	struct buf live; /* messages about output, not yet taken by the supervisor */
 };
 
-static _Noreturn void die_with_supervisor(void)
+static _Noreturn void die_with_supervisor(struct attempt *a)
 {
 	tree_kill(KILL_MS);
+	/* nobody wants to know any more what came of it */
+	a->result->status = RESULT_CANCELLED;
+	command_end(&a->command, a->job, a->result);
 	_exit(1);
 }
 
@@ -151,6 +158,32 @@ static void flush_live(struct attempt *a)
 	}
 }
 
+/* Whether there is more to do with output than to keep it. */
+static bool is_heard(const struct attempt *a)
+{
+	return a->job->live || a->job->tail_ms > 0 || a->reading.reader != NULL;
+}
+
+/* A supervisor that has not taken the last one is not in a hurry to read the next. */
+static bool may_send_tail(const struct attempt *a)
+{
+	return a->live.len == 0 || a->job->live;
+}
+
+static void send_tail(struct attempt *a)
+{
+	if (may_send_tail(a))
+		tail_take(&a->tail, clock_mono_ms(), &a->live);
+}
+
+/* The least of two times to wait; -1 is no limit. */
+static int sooner(int a, int b)
+{
+	if (a < 0)
+		return b;
+	return b < 0 || a < b ? a : b;
+}
+
 enum poll_slot { SLOT_REPORT, SLOT_SIGNAL, SLOT_IN, SLOT_OUT, SLOT_ERR, SLOT_RESULT, SLOT_COUNT };
 
 /* A closed stream is -1, which poll() passes over: its POLLHUP would come at once, for ever. */
@@ -178,13 +211,18 @@ static void wait_for_events(struct attempt *a)
 		open_signal_fd(a);
 	prepare_poll(a, polled);
 	wait = limits_wait(&a->limits, clock_mono_ms());
+	if (may_send_tail(a))
+		wait = sooner(wait, (int)tail_wait(&a->tail, clock_mono_ms()));
 	/* A system out of files has not given us one: then look at the children now and then. */
 	if (a->signal_fd < 0 && (wait < 0 || wait > BLIND_MS))
 		wait = BLIND_MS;
-	if (poll(polled, SLOT_COUNT, wait) <= 0)
+	if (poll(polled, SLOT_COUNT, wait) <= 0) {
+		send_tail(a);
+		flush_live(a);
 		return;
+	}
 	if ((polled[SLOT_REPORT].revents & ~POLLOUT) != 0)
-		die_with_supervisor();
+		die_with_supervisor(a);
 	if (polled[SLOT_SIGNAL].revents != 0)
 		read_signals(a);
 	if (polled[SLOT_IN].revents != 0)
@@ -197,6 +235,7 @@ static void wait_for_events(struct attempt *a)
 		read_structured(a);
 	if (output)
 		limits_output(&a->limits, clock_mono_ms());
+	send_tail(a);
 	flush_live(a);
 }
 
@@ -255,7 +294,7 @@ static void run_command(struct attempt *a)
 	}
 	drain_rest(a);
 	/* now there is nothing left to watch */
-	if (a->job->live && fcntl(a->report_fd, F_SETFL, 0) == 0)
+	if (is_heard(a) && fcntl(a->report_fd, F_SETFL, 0) == 0)
 		flush_live(a);
 }
 
@@ -358,11 +397,31 @@ static void measure(struct attempt *a)
 	a->result->max_rss_kb = (uint64_t)usage.ru_maxrss;
 }
 
-static void send_live(void *context, const struct capture *c, const char *data, size_t len)
+/* What people see of output as it comes: of a client what it does, not its events. */
+static void hear_tail(struct attempt *a, bool is_err, const char *data, size_t len)
+{
+	const char *activity = reading_activity(&a->reading);
+
+	if (a->reading.reader == NULL) {
+		tail_add(&a->tail, is_err, data, len);
+	} else if (*activity != '\0') {
+		tail_add(&a->tail, false, activity, strlen(activity));
+		tail_add(&a->tail, false, "\n", 1);
+	} else {
+		a->tail.fresh = true;
+	}
+}
+
+static void hear(void *context, const struct capture *c, const char *data, size_t len)
 {
 	struct attempt *a = context;
+	bool is_err = c == &a->err;
 
-	message_encode_output(&a->live, c == &a->err, data, len);
+	reading_hear(&a->reading, is_err, data, len, clock_mono_ms(), &a->live);
+	if (a->job->live && (is_err || !a->reading.shows))
+		message_encode_output(&a->live, is_err, data, len);
+	if (a->job->tail_ms > 0)
+		hear_tail(a, is_err, data, len);
 }
 
 static void begin(struct attempt *a)
@@ -375,9 +434,11 @@ static void begin(struct attempt *a)
 	    job->grace_ms);
 	capture_init(&a->out, a->command.out, &a->result->out, out, job->max_output);
 	capture_init(&a->err, a->command.err, &a->result->err, err, job->max_output);
-	if (job->live) {
+	a->tail.every_ms = job->tail_ms;
+	reading_begin(&a->reading, job);
+	if (is_heard(a)) {
 		fcntl(a->report_fd, F_SETFL, O_NONBLOCK);
-		a->out.listener = a->err.listener = send_live;
+		a->out.listener = a->err.listener = hear;
 		a->out.context = a->err.context = a;
 	}
 }
@@ -395,8 +456,11 @@ bool attempt_run(const struct job *job, struct result *r, int report_fd)
 	measure(&a);
 	judge(&a);
 	warn_of_rest(&a);
+	reading_finish(&a.reading, r, &a.live);
+	flush_live(&a);
 	a.source.out_file = a.out.file;
 	a.source.err_file = a.err.file;
 	answer_read(job, r, &a.source);
+	command_end(&a.command, job, r);
 	return true;
 }

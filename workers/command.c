@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -13,14 +12,13 @@
 
 #include "shared/io.h"
 #include "workers/invocation.h"
-#include "workers/prompt.h"
+#include "workers/outfit.h"
 #include "workers/refusal.h"
 
 #define SHELL "/bin/sh"
 /* Where execvp() looks without a PATH. */
 #define DEFAULT_PATH "/bin:/usr/bin"
 #define CANDIDATE_MAX 4096
-#define PROC_PATH_MAX 48
 /* A system that is out of processes or files often has some again within a moment. */
 #define TRIES 6
 #define FIRST_PAUSE_MS 20
@@ -245,86 +243,18 @@ static int make_pipes(struct command *c, struct far_ends *ends, int *report, con
 	return 0;
 }
 
-/*
- * A file that is nowhere in the file system: it is opened by the name that this process's
- * descriptor has in /proc, is gone when this process is, and so never has to be cleaned up.
- */
-static const char *make_file(char path[PROC_PATH_MAX], const char *text, size_t len)
-{
-	int fd = memfd_create("pollard", MFD_CLOEXEC);
-
-	if (fd < 0 || write_all(fd, text, len) < 0)
-		return NULL;
-	snprintf(path, PROC_PATH_MAX, "/proc/%d/fd/%d", (int)getpid(), fd);
-	return path;
-}
-
-static void end_line(struct buf *text)
-{
-	if (text->len > 0 && text->data[text->len - 1] != '\n')
-		buf_addch(text, '\n');
-}
-
-/*
- * The system prompt, an empty line, the prompt; or the prompt alone when the other goes another
- * way. Its last line is ended, or a program that reads lines would not see it. False, and *r says
- * why, when the prompt cannot be put together.
- */
-static bool join_prompts(struct command *c, const struct job *job, bool system_apart,
-    struct result *r)
-{
-	struct buf whole = BUF_INIT;
-
-	if (!system_apart && job->system_len > 0) {
-		buf_add(&whole, job->system, job->system_len);
-		end_line(&whole);
-		buf_addch(&whole, '\n');
-	}
-	if (!prompt_build(&whole, job, r))
-		return false;
-	end_line(&whole);
-	c->input_len = whole.len;
-	c->input = buf_detach(&whole);
-	return true;
-}
-
-/*
- * Agents get their prompts as their words ask for it. NULL when the prompt cannot be put together
- * (*r says why) or a file for it cannot be made.
- */
-static const char **agent_words(struct command *c, const struct job *job, struct result *r)
-{
-	bool prompt_apart = invocation_has(job->argv, "{prompt_file}");
-	bool system_apart = invocation_has(job->argv, "{system_file}");
-	char prompt_path[PROC_PATH_MAX] = "", system_path[PROC_PATH_MAX] = "";
-	struct placeholder set[] = {
-		{ "{prompt_file}", prompt_path },
-		{ "{system_file}", system_path },
-		{ "{model}", job->model != NULL ? job->model : "" },
-		{ "{task}", job->task },
-	};
-
-	if (!join_prompts(c, job, system_apart, r))
-		return NULL;
-	if (system_apart &&
-	    make_file(system_path, job->system != NULL ? job->system : "",
-		job->system != NULL ? job->system_len : 0) == NULL)
-		return NULL;
-	if (prompt_apart) {
-		if (make_file(prompt_path, c->input, c->input_len) == NULL)
-			return NULL;
-		c->input_len = 0;
-	}
-	return invocation_of_agent(job, set, sizeof(set) / sizeof(set[0]));
-}
-
 static const char **prepare_words(struct command *c, const struct job *job, struct result *r)
 {
-	if (job->kind == JOB_AGENT)
-		return agent_words(c, job, r);
-	c->input = job->input;
-	c->input_len = job->input != NULL ? job->input_len : 0;
-	return invocation_of_command(job);
+	if (job->kind != JOB_AGENT) {
+		c->input = job->input;
+		c->input_len = job->input != NULL ? job->input_len : 0;
+		return invocation_of_command(job);
+	}
+	if (!outfit_make(&c->outfit, job, r))
+		return NULL;
+	c->input = c->outfit.input;
+	c->input_len = c->outfit.input_len;
+	return c->outfit.words;
 }
 
 /*
@@ -362,6 +292,14 @@ static bool launch(struct command *c, struct start *s, const struct job *job,
 	return started;
 }
 
+/* Nothing runs, and nothing is left of what was made for it. */
+static enum command_begin give_up(struct command *c, bool shortage)
+{
+	close_near_ends(c);
+	scratch_remove(&c->outfit.scratch);
+	return shortage ? COMMAND_SHORTAGE : COMMAND_FAILED;
+}
+
 enum command_begin command_start(struct command *c, const struct job *job, struct result *r)
 {
 	struct start s = {
@@ -370,28 +308,41 @@ enum command_begin command_start(struct command *c, const struct job *job, struc
 		.worker = getpid(),
 	};
 	struct refusal refusal;
-	char last_error[PROC_PATH_MAX] = "";
+	char last_error[PROC_PATH_SIZE] = "";
 
-	*c = (struct command){ .pid = -1, .in = -1, .out = -1, .err = -1, .result = -1 };
+	*c = (struct command){ .pid = -1,
+		.in = -1,
+		.out = -1,
+		.err = -1,
+		.result = -1,
+		.outfit = OUTFIT_INIT };
+	errno = 0;
 	s.words = prepare_words(c, job, r);
-	if (s.words == NULL && r->error != NULL)
-		return COMMAND_FAILED;
 	if (s.words == NULL) {
-		refusal_explain(r, (struct refusal){ STEP_INPUT, errno }, job->argv[0], NULL, NULL);
-		return is_shortage(errno) ? COMMAND_SHORTAGE : COMMAND_FAILED;
+		/* a prompt that cannot be put together stays one */
+		bool shortage = r->reason != REASON_INVALID && is_shortage(errno);
+
+		if (r->error == NULL)
+			refusal_explain(r, (struct refusal){ STEP_INPUT, errno }, job->argv[0],
+			    NULL, NULL);
+		return give_up(c, shortage);
 	}
 	if (job->last_error != NULL &&
-	    make_file(last_error, job->last_error, job->last_error_len) == NULL)
+	    outfit_file(last_error, job->last_error, job->last_error_len) == NULL)
 		*last_error = '\0';
-	s.environment = invocation_environment(job, *last_error != '\0' ? last_error : NULL);
+	s.environment = invocation_environment(job, c->outfit.env, c->outfit.nenv,
+	    *last_error != '\0' ? last_error : NULL);
 	s.path = environment_get(s.environment, "PATH");
 	if (launch(c, &s, job, &refusal))
 		return COMMAND_RUNS;
-	close_near_ends(c);
 	refusal_explain(r, refusal, s.words[0], s.path != NULL ? s.path : DEFAULT_PATH, job->cwd);
 	/* that there is no memory for a program says something about the program */
-	return refusal.step != STEP_EXEC && is_shortage(refusal.error) ? COMMAND_SHORTAGE :
-									 COMMAND_FAILED;
+	return give_up(c, refusal.step != STEP_EXEC && is_shortage(refusal.error));
+}
+
+void command_end(struct command *c, const struct job *job, struct result *r)
+{
+	outfit_end(&c->outfit, job, r);
 }
 
 void command_feed(struct command *c)

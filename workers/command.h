@@ -10,6 +10,7 @@
 
 #include "shared/job.h"
 #include "shared/result.h"
+#include "workers/outfit.h"
 
 enum command_begin {
 	COMMAND_RUNS,
@@ -30,6 +31,7 @@ struct command {
 	int result;	   /* the other end of POLLARD_RESULT_FD */
 	const char *input; /* still to be written to `in` */
 	size_t input_len;
+	struct outfit outfit; /* of an agent */
 };
 
 /*
@@ -39,5 +41,11 @@ enum command_begin command_start(struct command *c, const struct job *job, struc
 
 /* Writes as much input as the pipe takes; closes it at the end, or when nobody reads it. */
 void command_feed(struct command *c);
+
+/*
+ * It is over, *r is what came of it, and nothing of it runs any more: puts away what was made for it.
+ * To be called once it has run, however that ends.
+ */
+void command_end(struct command *c, const struct job *job, struct result *r);
 
 #endif

@@ -242,6 +242,17 @@ static const struct pattern *find_pattern(const struct telling *at, unsigned whe
 	return NULL;
 }
 
+enum failure_class diagnosis_of_service(const char *text, size_t len)
+{
+	struct match m;
+
+	for (size_t i = 0; i < npatterns; i++)
+		if (is_about_services(patterns[i].class) && (patterns[i].where & IN_ERROR) != 0 &&
+		    match_words(text, len, patterns[i].words, &m))
+			return patterns[i].class;
+	return CLASS_NONE;
+}
+
 /* What a line is about. */
 
 static bool take(struct buf *out, const char *from, const char *to)

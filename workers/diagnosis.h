@@ -73,6 +73,12 @@ void diagnosis_free(struct diagnosis *d);
 void diagnosis_status(struct buf *out, const struct symptoms *s);
 
 /*
+ * What a service says in `text`, the error that a client reports and nothing else: CLASS_AUTH,
+ * CLASS_QUOTA, CLASS_RATE_LIMIT, or CLASS_NONE when it is about none of these.
+ */
+enum failure_class diagnosis_of_service(const char *text, size_t len);
+
+/*
  * The longest time that the text asks to wait before the next request, up to a day; 0 when there
  * is none.
  */

@@ -135,14 +135,27 @@ static bool is_own_name(const char *name)
 	return false;
 }
 
+static bool is_among(const char *entry, const struct job_env *env, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (entry_is(entry, env[i].name))
+			return true;
+	return false;
+}
+
 static bool is_replaced(const char *entry, const struct job *job)
 {
 	if (is_own(entry))
 		return true;
 	if (job->traceparent != NULL && entry_is(entry, "TRACEPARENT"))
 		return true;
+	return is_among(entry, job->env, job->nenv);
+}
+
+static bool says(const struct job *job, const char *name)
+{
 	for (size_t i = 0; i < job->nenv; i++)
-		if (entry_is(entry, job->env[i].name))
+		if (strcmp(job->env[i].name, name) == 0)
 			return true;
 	return false;
 }
@@ -179,17 +192,21 @@ static void add_own(const char **environment, size_t *count, const struct job *j
 	add(environment, count, "TRACEPARENT", job->traceparent);
 }
 
-const char **invocation_environment(const struct job *job, const char *last_error)
+const char **invocation_environment(const struct job *job, const struct job_env *more, size_t nmore,
+    const char *last_error)
 {
 	size_t inherited = 0, count = 0;
 	const char **out;
 
 	while (environ[inherited] != NULL)
 		inherited++;
-	out = xreallocarray(NULL, inherited + job->nenv + OWN_COUNT + 2, sizeof(*out));
+	out = xreallocarray(NULL, inherited + nmore + job->nenv + OWN_COUNT + 2, sizeof(*out));
 	for (size_t i = 0; i < inherited; i++)
-		if (!is_replaced(environ[i], job))
+		if (!is_replaced(environ[i], job) && !is_among(environ[i], more, nmore))
 			out[count++] = environ[i];
+	for (size_t i = 0; i < nmore; i++)
+		if (!says(job, more[i].name))
+			add(out, &count, more[i].name, more[i].value);
 	for (size_t i = 0; i < job->nenv; i++)
 		if (!is_own_name(job->env[i].name))
 			add(out, &count, job->env[i].name, job->env[i].value);

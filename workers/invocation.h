@@ -37,10 +37,11 @@ const char **invocation_of_agent(const struct job *job, const struct placeholder
 bool invocation_has(const char *const *words, const char *name);
 
 /*
- * The inherited environment with what the job adds to it, NULL-terminated; `last_error` is the
- * path for POLLARD_LAST_ERROR, or NULL.
+ * The inherited environment with what the outfit (nmore variables at `more`) and then what the job
+ * adds to it, NULL-terminated; `last_error` is the path for POLLARD_LAST_ERROR, or NULL.
  */
-const char **invocation_environment(const struct job *job, const char *last_error);
+const char **invocation_environment(const struct job *job, const struct job_env *more, size_t nmore,
+    const char *last_error);
 /* The value of a variable in such an environment, or NULL. */
 const char *environment_get(const char *const *environment, const char *name);
 

@@ -332,7 +332,7 @@ You are.
 bare: x
 $ pollard run -f list
 [stderr~]
-^pollard: agent 'bare' has no command: put 'command: PROGRAM' into .*bare\.md
+^pollard: agent 'bare' has no command, and none of 'claude', .* is on PATH: install one \(npm .*\), put 'command: PROGRAM' into .*bare\.md
 [status] 78
 $ test ! -e ran
 

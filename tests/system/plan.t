@@ -62,7 +62,7 @@ step 1
 {"id": "b", "run": "make b", "writes": ["x/y"], "tokens": 5}
 $ pollard plan -f list -o json
 [stdout]
-{"type":"plan","name":null,"goal":null,"rehearsal":false,"tasks":2,"tokens":5,"steps":[{"id":"1","title":null,"goal":null,"when":null,"foreach":null,"recommendation":"sequential","reasons":["same-files"],"slots":4,"tokens":5,"tokens_at_once":0,"tasks":[{"id":"a","agent":null,"command":"make a","tokens":null},{"id":"b","agent":null,"command":"make b","tokens":5}],"waves":[["a"],["b"]],"edges":[{"task":"b","on":"a","reason":"conflict","pattern":"x/y","on_pattern":"x"}],"conflicts":1,"conflicts_counted":true,"merge":null}],"warnings":[]}
+{"type":"plan","name":null,"goal":null,"rehearsal":false,"backend":null,"backend_found":false,"tasks":2,"tokens":5,"steps":[{"id":"1","title":null,"goal":null,"when":null,"foreach":null,"recommendation":"sequential","reasons":["same-files"],"slots":4,"tokens":5,"tokens_at_once":0,"tasks":[{"id":"a","agent":null,"backend":null,"access":null,"command":"make a","tokens":null},{"id":"b","agent":null,"backend":null,"access":null,"command":"make b","tokens":5}],"waves":[["a"],["b"]],"edges":[{"task":"b","on":"a","reason":"conflict","pattern":"x/y","on_pattern":"x"}],"conflicts":1,"conflicts_counted":true,"merge":null}],"warnings":[]}
 
 === what tasks hold cannot act on the terminal, and long commands are cut
 $ printf 'printf "\033[31m"\n' | pollard plan --shell | tail -1

@@ -214,6 +214,37 @@ def test_foreach(t):
     t.contains(t.state_md(), "3 of 3 succeeded")
 
 
+def test_foreach_of_nothing(t):
+    """kill -9 after a foreach step with an empty list: that is over, and does not begin again"""
+    t.write("task.sh", TASK)
+    t.write("w.json", steps(
+        {"id": "plan", "tasks": [{"id": "p", "run": ["sh", "-c", "echo '{\"items\":[]}' >&$POLLARD_RESULT_FD"]}]},
+        {"id": "work", "foreach": {"in": "steps.plan.tasks.p.result.items", "as": "item"},
+         "task": {"id": "${{ item.id }}", "run": ["true"]}},
+        {"id": "last", "tasks": [json.loads(item("slow"))]}))
+    p = t.start(*RUN, "-f", "w.json")
+    begun(t, "slow")
+    kill(t, p)
+    t.write("gate", "")
+    t.run(*RESUME)
+    t.equal([r["step"] for r in t.events("step-finished")], ["plan", "work", "last"])
+
+
+def test_foreach_called_off(t):
+    """a foreach step that an earlier one kept from beginning begins when that is mended"""
+    t.write("task.sh", TASK)
+    t.write("w.json", steps(
+        {"id": "plan", "tasks": [{"id": "p", "run": ["sh", "-c", "echo '{\"items\":[{\"id\":\"a\"}]}' "
+                                                                ">&$POLLARD_RESULT_FD"]}]},
+        {"id": "gate", "require": "all", "tasks": [json.loads(item("bad"))]},
+        {"id": "work", "foreach": {"in": "steps.plan.tasks.p.result.items", "as": "item"},
+         "task": {"id": "${{ item.id }}", "run": ["sh", "-c", 'sh task.sh "$POLLARD_TASK"']}}))
+    t.run(*RUN, "-f", "w.json", status=3)
+    t.write("mended", "")
+    t.run(*RESUME, "--retry-failed")
+    t.equal(starts(t), {"bad": 2, "a": 1})
+
+
 def interrupted_merge(t, sig):
     t.write(".pollard/agents/joiner.md", AGENT % ("joiner", "join.sh"))
     t.write("join.sh", 'cat >/dev/null\necho $POLLARD_ATTEMPT >>joins\n: >joining\n'
@@ -241,6 +272,87 @@ def test_merge(t):
 def test_merge_interrupted(t):
     """SIGINT in a merge by an agent: likewise, and the next step begins only after it"""
     interrupted_merge(t, signal.SIGINT)
+
+
+def cut_after(t, found):
+    """As if the run had been killed right after the first record for which that holds."""
+    lines = journal_bytes(t).splitlines(keepends=True)
+    at = next(i for i, line in enumerate(lines) if found(json.loads(line)))
+    put_journal(t, b"".join(lines[:at + 1]))
+
+
+def test_merge_answered(t):
+    """kill -9 between the answer of a merging agent and the merged result: it is not asked again"""
+    t.write(".pollard/agents/joiner.md", AGENT % ("joiner", "join.sh"))
+    t.write("join.sh", "cat >/dev/null\necho $POLLARD_ATTEMPT >>joins\necho all as one\n")
+    t.write("task.sh", TASK)
+    t.write("w.json", steps(
+        {"id": "one", "merge": {"agent": "joiner"}, "tasks": [json.loads(item("a")), json.loads(item("bad"))]},
+        {"id": "two", "tasks": [{"id": "look", "run": ["sh", "-c", 'cat "$POLLARD_STEP_ONE_MERGED"']}]}))
+    p = t.run(*RUN, "--require", "partial", "-f", "w.json")
+    t.contains(p.out, "all as one")
+    cut_after(t, lambda r: r["event"] == "merge-finished")
+    os.unlink(os.path.join(t.run_dir(), "merged", "one.md"))
+    t.equal(t.run(*RESUME).out, "all as one\n")
+    t.equal(t.read("joins"), "1\n")
+    # with another result the answer is out of date
+    t.write("mended", "")
+    t.run(*RESUME, "--retry-failed")
+    t.equal(t.read("joins"), "1\n3\n")
+
+
+DOCTOR = ("cat >/dev/null\necho asked >>asked\n"
+          """echo '{"relation":"related","cause":"oil","groups":[{"cause":"oil","tasks":["x","y"]},"""
+          """{"cause":"grit","tasks":["z"]}],"strategy":"sequential","fix":{"run":["sh","-c","echo oiled >>fixes"]},"""
+          """"retry":[{"task":"x"},{"task":"y","advice":"oil it"},{"task":"z"}],"escalate":false}'\n""")
+
+
+def judged(t, *options):
+    t.write(".pollard/agents/doctor.md", AGENT % ("doctor", "doctor.sh"))
+    t.write("doctor.sh", DOCTOR)
+    t.write("task.sh", 'echo "$1 $POLLARD_ATTEMPT" >>log\n[ $1 = a ] || [ "$POLLARD_ATTEMPT" -gt 1 ] || exit 3\n')
+    t.write("list", item("a") + item("x") + item("y") + item("z"))
+    t.run(*RUN, "-r", "1", "--debugger", "doctor", *options, "-f", "list")
+    t.equal(t.read("asked"), "asked\n")
+
+
+def test_verdict_kept(t):
+    """kill -9 after a verdict: the debugger is not asked again, and what it said is done"""
+    judged(t)
+    cut_after(t, lambda r: r["event"] == "task-finished" and r["task"] == "x")
+    p = t.run("pollard", "resume", "--progress", "plain")
+    t.contains(p.err, "the debugger has said: related: oil")
+    t.equal(t.read("asked"), "asked\n")
+    t.equal(starts(t), {"a": 1, "x": 2, "y": 3, "z": 3})
+    t.equal(set(finals(t).values()), {"succeeded"})
+
+
+def test_fix_kept(t):
+    """kill -9 after a fix: it is not carried out twice; another debugger is asked anew"""
+    judged(t, "--allow-fix")
+    cut_after(t, lambda r: r["event"] == "fix")
+    whole = journal_bytes(t)
+    t.run(*RESUME)
+    t.equal(t.read("fixes"), "oiled\n")
+    t.equal(t.read("asked"), "asked\n")
+    put_journal(t, whole)
+    t.run(*RESUME, "--debugger", "builtin")
+    t.equal([r["debugger"] for r in t.events("verdict")], ["doctor", "builtin"])
+
+
+def test_verdict_of_others(t):
+    """kill -9 after a verdict, and a task fails that it was not about: the debugger is asked again"""
+    judged(t)
+    lines = journal_bytes(t).splitlines(keepends=True)
+    # z had not ended by then
+    lines = [line for line in lines if not (b'"attempt-finished"' in line and b'"task":"z"' in line)]
+    put_journal(t, b"".join(with_crc(re.sub(rb'"seq":\d+', b'"seq":%d' % (i + 1), line[:-19]))
+                            for i, line in enumerate(lines)))
+    cut_after(t, lambda r: r["event"] == "verdict")
+    t.write("task.sh", 'echo "$1 $POLLARD_ATTEMPT" >>log\n[ $1$POLLARD_ATTEMPT != z2 ] || exit 3\n')
+    t.run(*RESUME)
+    t.equal(t.read("asked"), "asked\nasked\n")
+    t.equal(set(finals(t).values()), {"succeeded"})
 
 
 # Stopped in order.
@@ -277,6 +389,55 @@ def test_budget(t):
     t.equal(starts(t), {"1": 1, "2": 1, "3": 1})
 
 
+SPENDER = "---\nname: %s\ncommand: sh %s\ntokens: 100\n---\nx\n"
+
+
+def test_step_budget(t):
+    """kill -9 in a step with a limit of its own: what it had used counts"""
+    t.write(".pollard/agents/worker.md", SPENDER % ("worker", "task.sh {task}"))
+    t.write("task.sh", TASK)
+    t.write("w.json", steps({"id": "one", "jobs": 1, "limits": {"tokens": 250},
+                             "tasks": [{"id": n, "agent": "worker", "prompt": "x"} for n in ("a", "slow", "c", "d")]}))
+    p = t.start(*RUN, "-f", "w.json")
+    begun(t, "slow")
+    kill(t, p)
+    t.write("gate", "")
+    t.run(*RESUME, status=4)
+    t.equal(finals(t), {"a": "succeeded", "slow": "succeeded", "c": "skipped", "d": "skipped"})
+
+
+def spent_before(t, first, **more):
+    """A workflow whose first step is that, killed in the second one; the agent of the third has no tokens left."""
+    t.write(".pollard/agents/worker.md", SPENDER % ("worker", "task.sh {task}"))
+    t.write(".pollard/agents/joiner.md", SPENDER % ("joiner", "join.sh"))
+    t.write("join.sh", more.get("join", "cat >/dev/null; echo joined\n"))
+    t.write("task.sh", TASK)
+    t.write("w.json", json.dumps({"version": 1, "limits": {"tokens": 150}, "steps": [
+        first, {"id": "two", "tasks": [json.loads(item("slow"))]},
+        {"id": "three", "tasks": [{"id": "last", "agent": "worker", "prompt": "x"}]}]}))
+    p = t.start(*RUN, "--require", "partial", "-f", "w.json")
+    begun(t, "slow")
+    kill(t, p)
+    t.write("gate", "")
+    p = t.run(*RESUME, "--require", "all", "-o", "json", status=4)
+    t.equal(finals(t)["last"], "skipped")
+    t.equal(finals(t)["slow"], "succeeded")
+
+
+def test_merge_budget(t):
+    """kill -9 after a merge by an agent: what that had used counts"""
+    spent_before(t, {"id": "one", "merge": {"agent": "joiner"}, "tasks": [json.loads(item("a")), json.loads(item("b"))]})
+
+
+def test_debugger_budget(t):
+    """kill -9 after a debugger was asked: what that had used counts"""
+    verdict = {"relation": "related", "cause": "oil", "groups": [], "strategy": "stop", "fix": None, "retry": [],
+               "escalate": False}
+    spent_before(t, {"id": "one", "debugger": "joiner",
+                     "tasks": [json.loads(item(n)) for n in ("a", "bad1", "bad2")]},
+                 join=f"cat >/dev/null\necho '{json.dumps(verdict)}'\n")
+
+
 # --retry-failed, and finished runs.
 
 def test_retry_failed(t):
@@ -304,6 +465,59 @@ def test_finished(t):
     t.contains(p.err, "has ended")
     t.equal(p.out, "")
     t.equal(journal_bytes(t), before)
+
+
+def summary_of(text):
+    """The last block of standard error, from the line that begins it."""
+    return text[re.search(r"^pollard: .*(?:ALL|PARTIAL|NONE) \d+/\d+", text, re.M).start():]
+
+
+def test_finished_summary(t):
+    """a finished run says the same as at its end: failures, causes, what to decide"""
+    t.write(".pollard/agents/worker.md", AGENT % ("worker", "task.sh {task}"))
+    t.write("task.sh", TASK)
+    t.write("w.json", steps(
+        {"id": "one", "tasks": [json.loads(item("a"))]},
+        {"id": "two", "require": "all", "tasks": [json.loads(item("bad2")), json.loads(item("bad1")),
+                                                  {"id": "a", "agent": "worker", "prompt": "x"}]},
+        {"id": "three", "tasks": [json.loads(item("b"))]}))
+    p = t.run(*RUN, "-r", "0", "-f", "w.json", "-o", "json", status=3)
+    before = journal_bytes(t)
+    os.unlink(os.path.join(t.run_dir(), "ESCALATION.md"))
+    os.unlink(t.path(".pollard/agents/worker.md"))
+    again = t.run(*RESUME, status=3)
+    t.contains(summary_of(p.err), "cause: ")
+    t.contains(summary_of(p.err), "what to decide: ")
+    t.equal(summary_of(again.err), summary_of(p.err))
+    t.equal(again.out, p.out.splitlines(keepends=True)[-1])
+    t.equal(t.run(*RESUME, "-o", "text", status=3).out, "")
+    t.equal(t.run(*RESUME, "-o", "none", status=3).out, "")
+    t.check(os.path.exists(os.path.join(t.run_dir(), "ESCALATION.md")), "it was not made again")
+    t.equal(journal_bytes(t), before)
+    t.equal(starts(t), {"a": 2, "bad1": 1, "bad2": 1})
+
+
+def test_finished_well(t):
+    """a finished run in which all went well: its merged result again, and how long it took"""
+    prepare(t, "a", "b")
+    out = t.run(*RUN, "-f", "list", "-o", "merged").out
+    t.contains(out, "done with b")
+    p = t.run("pollard", "resume", "--progress", "plain", "--retry-failed")
+    t.equal(p.out, out)
+    t.contains(p.err, "2 of 2 succeeded in ")
+    t.equal(t.run("pollard", "resume", "--cron").err, "")
+    t.equal(starts(t), {"a": 1, "b": 1})
+
+
+def test_finished_unmerged(t):
+    """-o merged of a finished run that merged nothing says so; a reader that goes away ends it as it does a run"""
+    prepare(t, "a")
+    t.run(*RUN, "-f", "list")
+    t.contains(t.run(*RESUME, "-o", "merged").err, "no merged result")
+    p = t.start("sh", "-c", "(pollard resume --progress none -o json; echo $? >status) | true")
+    p.expect(0)
+    t.wait_for(lambda: os.path.exists(t.path("status")) and t.read("status"), "its end")
+    t.check(t.read("status") in ("0\n", "141\n"), t.read("status"))
 
 
 def test_options(t):
@@ -535,3 +749,41 @@ def test_repaired_numbers(t):
     t.write("mended", "")
     t.run(*RESUME, "--repair", "--retry-failed")
     t.equal(starts(t), {"a": 1, "b": 1, "bad": 2})
+
+
+def test_edited_order(t):
+    """kill -9 of an edited run: the order, and the options, are those of the edited list"""
+    t.write("task.sh", TASK)
+    t.write("list", item("a") + item("b") + item("gone"))
+    t.run(*RUN, "-f", "list")
+    t.write("list", item("new") + item("b") + item("slow") + item("a"))
+    p = t.start(*RUN, "--resume", "-o", "merged", "-j", "2", "-f", "list")
+    begun(t, "slow")
+    done(t, "new")
+    kill(t, p)
+    t.write("gate", "")
+    p = t.run(*RESUME)
+    t.equal(re.findall(r"done with (\w+)", p.out), ["new", "b", "slow", "a"])
+    t.equal(starts(t), {"a": 1, "b": 1, "gone": 1, "new": 1, "slow": 2})
+    t.equal(t.run(*RESUME).out, p.out)
+
+
+def test_edited_workflow(t):
+    """kill -9 of an edited workflow: it goes on as it was edited, and tasks of a foreach that are the same stay"""
+    t.write("task.sh", TASK)
+    ones = [
+        {"id": "plan", "tasks": [{"id": "p", "run": ["sh", "-c", "echo '{\"items\":[{\"id\":\"a\"}]}' "
+                                                                ">&$POLLARD_RESULT_FD"]}]},
+        {"id": "work", "foreach": {"in": "steps.plan.tasks.p.result.items", "as": "item"},
+         "task": {"id": "${{ item.id }}", "run": ["sh", "-c", 'sh task.sh "$POLLARD_TASK"']}}]
+    t.write("w.json", steps(*ones))
+    t.run(*RUN, "-f", "w.json")
+    ones += [{"id": "more", "tasks": [json.loads(item("slow"))]}]
+    t.write("w.json", steps(*ones))
+    p = t.start(*RUN, "--resume", "-f", "w.json")
+    begun(t, "slow")
+    kill(t, p)
+    t.write("gate", "")
+    t.run(*RESUME)
+    t.equal(starts(t), {"a": 1, "slow": 2})
+    t.equal(t.events("task-removed"), [])

@@ -526,3 +526,67 @@ def test_optimization(t):
     for path in ("src/payment/pay.sh", "src/notification/mail.sh"):
         t.check("\n\n\n" not in after[path], f"needless lines are left in {path}")
     t.contains(t.state_md(), f"All files: {size} to {sum(map(len, after.values()))} bytes")
+
+
+# Variables in conditions, and scripts of rehearsals.
+
+VARIABLES = """version: 1
+vars: { deploy: yes, most: 3, sure: false }
+steps:
+  - { id: a, when: '${{ vars.deploy }} == yes', run: echo a }
+  - { id: b, when: '${{ vars.most }} < ${{ vars.most }}', run: echo b }
+  - { id: c, when: '${{ vars.sure }}', run: echo c }
+"""
+
+
+def test_braced_variables(t):
+    """braces around a variable on the left of a comparison: it is compared, not put into the text"""
+    t.write("w.yaml", VARIABLES)
+    t.equal(t.run("pollard", "run", "--progress", "none", "-f", "w.yaml").out, "a\n")
+    done = t.run("pollard", "run", "--progress", "none", "-f", "w.yaml", "--var", "deploy=no one", "--var", "sure=true")
+    t.equal(done.out, "c\n")
+
+
+FOREACH = """version: 1
+steps:
+  - id: plan
+    output: json
+    run: echo {}
+  - id: work
+    foreach: { in: steps.plan.result.items }
+    task: { id: 'fix-${{ item.id }}', run: 'true' }
+"""
+
+
+def test_misspelt_script(t):
+    """a script of a rehearsal: ids that no task and no foreach can have are refused, and one that is missing is 66"""
+    t.write("w.yaml", FOREACH)
+    run = ["pollard", "run", "--progress", "none", "-o", "none", "-f", "w.yaml", "--rehearse=s.yaml"]
+    for wrong in ("plam", "fxi-a", "work.fxi-a", "plan.fix-a"):
+        t.write("s.yaml", f"tasks: {{ {wrong}: {{ answer: x }} }}\n")
+        t.contains(t.run(*run, status=65).err, f"no task '{wrong}' here")
+    t.write("s.yaml", "tasks: { plan: { result: { items: [ { id: a } ] } }, fix-a: { fail: no }, work.fix-b: {} }\n"
+            .replace("fail: no", "fail: true"))
+    t.contains(t.run(*run, status=3).err, "fix-a")
+    # whoever goes on with it has the same script
+    t.contains(t.run("pollard", "resume", "--progress", "none", "--retry-failed", status=3).err, "fix-a")
+    os.unlink(t.path("s.yaml"))
+    t.contains(t.run(*run, status=66).err, "cannot open 's.yaml'")
+    t.run("pollard", "resume", "--progress", "none", "--retry-failed", status=66)
+
+
+# What a person is offered.
+
+def escalation(t):
+    with open(os.path.join(t.run_dir(), "ESCALATION.md"), encoding="utf-8") as f:
+        return f.read()
+
+
+def test_offers(t):
+    """ESCALATION.md offers what can work: no --require where a step requires more, no list of what names results"""
+    t.write("w.yaml", "version: 1\nsteps:\n  - id: one\n    require: all\n"
+            "    tasks: [ { id: a, run: 'true' }, { id: b, run: 'false' }, { id: c, run: 'false' } ]\n"
+            "  - { id: two, run: 'true' }\n")
+    t.run("pollard", "run", "--progress", "none", "-f", "w.yaml", status=3)
+    t.check("--require partial" not in escalation(t), escalation(t))
+    t.contains(escalation(t), "pollard resume --retry-failed")

@@ -22,6 +22,9 @@ static char *old_env[KEPT];
 static char top[64];
 static char source[4096]; /* workers/ of the source tree, where the tests are started */
 
+/* Files as people have them, and in `expected` what is to be read from each. */
+static const char corpus[] = "tests/corpus/agents";
+
 static void setup(void)
 {
 	char path[128];
@@ -537,6 +540,97 @@ START_TEST(value_warning_keeps_the_agent)
 }
 END_TEST
 
+/*
+ * The corpus: one file after the other, against its line in `expected`.
+ */
+static const char *or_dash(const char *value)
+{
+	return value != NULL ? value : "-";
+}
+
+static void expect_value(const char *file, const struct agent *a, const char *why, const char *key,
+    const char *value)
+{
+	char number[16];
+	const char *got = NULL;
+
+	if (strcmp(key, "name") == 0)
+		got = a->name;
+	else if (strcmp(key, "model") == 0)
+		got = or_dash(a->model);
+	else if (strcmp(key, "tools") == 0)
+		got = or_dash(a->tools);
+	else if (strcmp(key, "disallowed") == 0)
+		got = or_dash(a->disallowed);
+	else if (strcmp(key, "backend") == 0)
+		got = or_dash(a->backend);
+	else if (strcmp(key, "access") == 0)
+		got = a->says_access ? access_text(a->access) : "-";
+	else if (strcmp(key, "note") == 0)
+		got = why != NULL && strstr(why, value) != NULL ? value : or_dash(why);
+	snprintf(number, sizeof(number), "%u", strcmp(key, "turns") == 0 ? a->max_turns : a->edits);
+	if (strcmp(key, "turns") == 0 || strcmp(key, "edits") == 0)
+		got = number;
+	ck_assert_msg(got != NULL, "%s: '%s' is not known to the test", file, key);
+	ck_assert_msg(strcmp(got, value) == 0, "%s: %s is '%s', expected '%s'", file, key, got,
+	    value);
+}
+
+static void expect_file(const char *file, char *values)
+{
+	char path[256], text[4096], stem[64];
+	const char *why = "unset";
+	char *value;
+	bool noted = false;
+
+	snprintf(path, sizeof(path), "%s/%s", corpus, file);
+	snprintf(stem, sizeof(stem), "%.*s", (int)(strlen(file) - 3), file);
+	FILE *f = fopen(path, "r");
+	ck_assert_msg(f != NULL, "%s", path);
+	size_t len = fread(text, 1, sizeof(text), f);
+	fclose(f);
+	struct agent *a = agent_parse(path, stem, text, len, &why);
+	if (strncmp(values, "bad=", 4) == 0) {
+		ck_assert_msg(a == NULL, "%s is an agent", file);
+		if (strcmp(values + 4, "none") == 0)
+			ck_assert_msg(why == NULL, "%s: %s", file, why);
+		else
+			ck_assert_msg(why != NULL && strstr(why, values + 4) != NULL, "%s: %s",
+			    file, or_dash(why));
+		return;
+	}
+	ck_assert_msg(a != NULL, "%s is no agent: %s", file, or_dash(why));
+	while ((value = strsep(&values, "\t")) != NULL) {
+		char *key = strsep(&value, "=");
+		noted = noted || strcmp(key, "note") == 0;
+		expect_value(file, a, why, key, value);
+	}
+	ck_assert_msg(noted || why == NULL, "%s: %s", file, why);
+	agent_free(a);
+}
+
+START_TEST(habits)
+{
+	char path[256], line[512];
+	unsigned count = 0;
+
+	snprintf(path, sizeof(path), "%s/expected", corpus);
+	FILE *f = fopen(path, "r");
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		char *values = line;
+		line[strcspn(line, "\n")] = '\0';
+		if (*line == '#' || *line == '\0')
+			continue;
+		const char *file = strsep(&values, "\t");
+		expect_file(file, values);
+		count++;
+	}
+	fclose(f);
+	ck_assert_uint_ge(count, 40);
+}
+END_TEST
+
 /* The ones that ship, as they lie in the source tree. */
 START_TEST(shipped)
 {
@@ -591,6 +685,7 @@ Suite *agents_suite(void)
 	tcase_add_test(one, usable_names);
 	tcase_add_test(one, bad_values_are_left_out);
 	tcase_add_test(one, bytes_become_utf8);
+	tcase_add_test(one, habits);
 	suite_add_tcase(s, one);
 
 	tcase_add_checked_fixture(table, setup, teardown);

@@ -251,6 +251,42 @@ START_TEST(nobody_succeeded_and_nobody_was_asked)
 }
 END_TEST
 
+/* No requirement of the run takes back what the step required. */
+START_TEST(a_step_that_required_more)
+{
+	start(auto_input, plain_command, one_step);
+	add_task("1", "a", 1, "null", "./a");
+	add_task("1", "b", 2, "null", "./b");
+	end_task("1", "b", "null", "succeeded", "null", 1);
+	fail_task("a", "exit", "exit 1", 1);
+	add("step-finished", "'step':'1','outcome':'partial','blocked':true");
+	add("step-finished", "'step':'2','outcome':'none'");
+	written();
+	expect_not("Accept the partial");
+
+	/* it was resumed, and is blocked no more */
+	add("step-finished", "'step':'1','outcome':'partial'");
+	written();
+	expect("Accept the partial");
+}
+END_TEST
+
+/* What names results of other tasks is no list without them. */
+START_TEST(a_prompt_that_names_results)
+{
+	start(auto_input, plain_command, one_step);
+	add_task("1", "a", 1, "null", "./a");
+	add("task-added", "%s",
+	    "'step':'1','task':'b','number':2,'agent':'x','record':"
+	    "'{\\u0022prompt\\u0022:\\u0022All of ${{ tasks.a.output }}\\u0022}'");
+	fail_task("a", "exit", "exit 1", 1);
+	written();
+	expect("pollard resume --retry-failed ");
+	expect_not("| pollard run");
+	expect_not("Or as a run of its own");
+}
+END_TEST
+
 START_TEST(a_missing_command)
 {
 	start(auto_input, plain_command, one_step);
@@ -725,6 +761,8 @@ Suite *escalation_suite(void)
 	tcase_add_checked_fixture(content, setup, teardown);
 	tcase_add_test(content, the_whole_text);
 	tcase_add_test(content, nobody_succeeded_and_nobody_was_asked);
+	tcase_add_test(content, a_step_that_required_more);
+	tcase_add_test(content, a_prompt_that_names_results);
 	tcase_add_test(content, a_missing_command);
 	tcase_add_test(content, what_the_cause_says);
 	tcase_add_test(content, a_fix_that_was_carried_out);

@@ -107,7 +107,7 @@ START_TEST(environment)
 	job.env = added;
 	job.nenv = 3;
 	job.traceparent = "new";
-	keep(invocation_environment(&job, NULL));
+	keep(invocation_environment(&job, NULL, 0, NULL));
 	ck_assert_str_eq(environment_get(made, "PATH"), "/task/bin");
 	ck_assert_uint_eq(count_of(made, "PATH"), 1);
 	ck_assert_str_eq(environment_get(made, "PATHS"), "other");
@@ -126,6 +126,25 @@ START_TEST(environment)
 }
 END_TEST
 
+/* What an agent is given goes over what is inherited, and what its task says over that. */
+START_TEST(outfit)
+{
+	const struct job_env more[] = { { "TMPDIR", "/own" }, { "TMP", "/own" } };
+	const struct job_env said = { "TMP", "/said" };
+	setenv("TMPDIR", "/inherited", 1);
+	setenv("TMP", "/inherited", 1);
+	setenv("TEMP", "/inherited", 1);
+	job.env = &said;
+	job.nenv = 1;
+	keep(invocation_environment(&job, more, 2, NULL));
+	ck_assert_str_eq(environment_get(made, "TMPDIR"), "/own");
+	ck_assert_uint_eq(count_of(made, "TMPDIR"), 1);
+	ck_assert_str_eq(environment_get(made, "TMP"), "/said");
+	ck_assert_uint_eq(count_of(made, "TMP"), 1);
+	ck_assert_str_eq(environment_get(made, "TEMP"), "/inherited");
+}
+END_TEST
+
 Suite *invocation_suite(void)
 {
 	Suite *suite = suite_create("invocation");
@@ -137,6 +156,7 @@ Suite *invocation_suite(void)
 	tcase_add_test(tc, nothing_is_replaced_without_an_argument);
 	tcase_add_test(tc, placeholders_of_agents);
 	tcase_add_test(tc, environment);
+	tcase_add_test(tc, outfit);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -95,14 +95,6 @@ static void expect_why(const struct ladder *l, const char *why)
 	buf_free(&out);
 }
 
-static void expect_note(const struct ladder *l, size_t i, const char *note)
-{
-	struct buf out = BUF_INIT;
-	ladder_note(l, i, &out);
-	ck_assert_str_eq(buf_str(&out), note);
-	buf_free(&out);
-}
-
 START_TEST(one_of_several)
 {
 	struct failure f = failed(3, 2);
@@ -115,19 +107,16 @@ START_TEST(one_of_several)
 	ladder_begin(&l, &f, 1, 5, debugger);
 	play(&l, 1, 3, false);
 	play(&l, 1, 3, false);
-	expect_note(&l, 0, "retried 2 times, refined: failed again (exit)");
 	expect_over(&l, false, "d retried 2 times, refined: failed again");
 
 	f.retries = 0;
 	ladder_begin(&l, &f, 1, 5, debugger);
-	expect_note(&l, 0, "not retried: no retries are allowed");
 	expect_over(&l, false, NULL);
 
 	/* a wall is not run into twice */
 	f.retries = 3;
 	f.retryable = false;
 	ladder_begin(&l, &f, 1, 5, debugger);
-	expect_note(&l, 0, "not retried: the same would fail again");
 	expect_over(&l, false, NULL);
 }
 END_TEST
@@ -313,9 +302,6 @@ START_TEST(no_retries)
 		ladder_verdict(&l, &v);
 		buf_addf(&why, "%s%s", others ? "" : "no task succeeded; ", cases[i / 4].why);
 		expect_why(&l, buf_str(&why));
-		expect_note(&l, 0,
-		    retries == 0 ? "not retried: no retries are allowed" :
-				   "not retried: the verdict was against it");
 		ck_assert(ladder_escalates(&l) == (!others || retries > 0));
 		expect_action(&l, LADDER_OVER);
 		ladder_free(&l);
@@ -332,7 +318,6 @@ START_TEST(no_verdict)
 	expect_action(&l, LADDER_ASK);
 	ladder_verdict(&l, NULL);
 	expect_why(&l, "the debugger gave no verdict");
-	expect_note(&l, 1, "not retried: there was no verdict");
 	expect_over(&l, true, "no verdict: 2 tasks (b, c); not retried");
 }
 END_TEST
@@ -363,7 +348,6 @@ START_TEST(fixes)
 	expect_action(&l, LADDER_FIX);
 	ladder_fixed(&l, false);
 	expect_why(&l, "the fix failed: the lock is held");
-	expect_note(&l, 0, "not retried: the fix failed");
 	expect_over(&l, true,
 	    "related: 2 tasks (b, c): the lock is held; the fix failed; not retried");
 
@@ -400,7 +384,6 @@ START_TEST(first_is_canary)
 		play(&l, 3, 1, false);
 		play(&l, 3, 1, false);
 		expect_action(&l, LADDER_OVER);
-		expect_note(&l, 2, "not retried: the first of the others failed again");
 		expect_over(&l, true,
 		    asked ? "related: 4 tasks (a, b, c, d): the lock is held; "
 			    "retried one after another: "
@@ -455,8 +438,6 @@ START_TEST(named_tasks)
 	play(&l, 2, 5, true);
 	play(&l, 2, 1, false);
 	expect_action(&l, LADDER_OVER);
-	expect_note(&l, 1, "not retried: the verdict does not name it");
-	expect_note(&l, 2, "retried once, refined: succeeded");
 	ladder_free(&l);
 
 	/* once: then it is the same again */
@@ -501,7 +482,6 @@ START_TEST(bad_records)
 	ladder_begin(&l, f, 2, 1, fixer);
 	expect_action(&l, LADDER_ASK);
 	ladder_verdict(&l, &v);
-	expect_note(&l, 0, "not retried: there is nothing to retry");
 	expect_over(&l, false, "related: 2 tasks (a, b): the lock is held; not retried");
 }
 END_TEST
@@ -905,8 +885,6 @@ static bool texts_are_good(const struct ladder *l, bool done)
 	struct buf out = BUF_INIT;
 	bool good = ladder_text(l, &out) == done && (out.len > 0) == done;
 	ladder_why(l, &out);
-	for (size_t i = 0; i < l->count; i++)
-		ladder_note(l, i, &out);
 	good = good && strchr(buf_str(&out), '\n') == NULL;
 	buf_free(&out);
 	return good;

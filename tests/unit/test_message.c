@@ -485,6 +485,45 @@ START_TEST(bad_usage)
 }
 END_TEST
 
+START_TEST(tail_line)
+{
+	static const struct {
+		const char *line;
+		size_t len;
+		bool good;
+	} cases[] = {
+		{ "", 0, true },
+		{ "Editing src/main.c", 18, true },
+		{ "\xe6\xbc\xa2", 3, true },
+		{ "\xe6\xbc", 2, false },
+		{ "a\nb", 3, false },
+		{ "\033[2J", 4, false },
+		{ "a\0b", 3, false },
+	};
+	char longest[MESSAGE_TAIL_MAX + 1];
+	const char *line, *why;
+	size_t len;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf frame = BUF_INIT;
+		message_encode_tail(&frame, cases[i].line, cases[i].len);
+		bool good = message_decode_tail(frame.data, frame.len, &line, &len, &why);
+		ck_assert_int_eq(good, cases[i].good);
+		if (good)
+			ck_assert_uint_eq(len, cases[i].len);
+		buf_free(&frame);
+	}
+	memset(longest, 'x', sizeof(longest));
+	for (size_t more = 0; more < 2; more++) {
+		struct buf frame = BUF_INIT;
+		message_encode_tail(&frame, longest, MESSAGE_TAIL_MAX + more);
+		ck_assert_int_eq(message_decode_tail(frame.data, frame.len, &line, &len, &why),
+		    more == 0);
+		buf_free(&frame);
+	}
+}
+END_TEST
+
 START_TEST(bad_shape)
 {
 	struct buf frame = plain();
@@ -645,6 +684,7 @@ Suite *message_suite(void)
 	tcase_add_test(tc, bad_bytes);
 	tcase_add_test(tc, bad_usage);
 	tcase_add_test(tc, pressure);
+	tcase_add_test(tc, tail_line);
 	tcase_add_test(tc, bad_shape);
 	tcase_add_test(tc, contradictions);
 	tcase_add_test(tc, too_many_files);

@@ -302,7 +302,7 @@ START_TEST(agents_in_one_work_tree)
 {
 	static const char *const file[] = { "x" };
 	static const char *const of_b[] = { "a" };
-	static const struct agent agent = { .name = "writer", .tools = "Read, Write" };
+	static const struct agent agent = { .name = "writer", .edits = true };
 	char home[] = "/tmp/pollard-planner-XXXXXX";
 	struct buf text = BUF_INIT;
 	ck_assert_ptr_nonnull(mkdtemp(home));
@@ -338,7 +338,7 @@ END_TEST
 static void expect_command(const char *expected, size_t columns)
 {
 	struct buf text = BUF_INIT;
-	planner_command(&text, &config, &tasks[0], columns);
+	planner_command(&text, &config, &tasks[0], NULL, columns);
 	ck_assert_str_eq(buf_str(&text), expected);
 	buf_free(&text);
 }

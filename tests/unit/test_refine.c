@@ -133,6 +133,18 @@ START_TEST(what_happened_is_what_follows_a_prompt)
 }
 END_TEST
 
+START_TEST(a_message_has_no_prompt)
+{
+	struct buf after = BUF_INIT, message = BUF_INIT;
+	refine_what_happened(&after, &second);
+	refine_message(&message, &second);
+	ck_assert_int_eq(strncmp(buf_str(&message), "This is attempt 3", 17), 0);
+	ck_assert_str_eq(strstr(buf_str(&after), "This is"), buf_str(&message));
+	buf_free(&after);
+	buf_free(&message);
+}
+END_TEST
+
 Suite *refine_suite(void)
 {
 	Suite *s = suite_create("refine");
@@ -145,6 +157,7 @@ Suite *refine_suite(void)
 	tcase_add_test(t, without_a_template);
 	tcase_add_test(t, a_prompt_is_no_template);
 	tcase_add_test(t, what_happened_is_what_follows_a_prompt);
+	tcase_add_test(t, a_message_has_no_prompt);
 	suite_add_tcase(s, t);
 	return s;
 }

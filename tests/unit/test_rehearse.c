@@ -257,6 +257,39 @@ START_TEST(known_names)
 }
 END_TEST
 
+/* What a foreach makes is known by the form of its ids, as far as that goes. */
+START_TEST(names_of_foreach)
+{
+	static const struct {
+		const char *task, *key, *value;
+		bool fits;
+	} cases[] = {
+		{ "{\"id\":\"${{ item.id }}\"}", "id", "any-id", true },
+		{ "{\"id\":\"${{ item.id }}\"}", "id", "no id", false },
+		{ "{\"id\":\"${{ item.id }}\"}", "id", "-x", false },
+		{ "{\"id\":\"fix-${{ item.id }}\"}", "id", "fix-a", true },
+		{ "{\"id\":\"fix-${{ item.id }}\"}", "id", "fxi-a", false },
+		{ "{\"id\":\"${{ item.a }}.${{ item.b }}.c\"}", "id", "1.2.c", true },
+		{ "{\"id\":\"${{ item.a }}.${{ item.b }}.c\"}", "id", "1.c", false },
+		{ "{\"id\":\"one\"}", "id", "one", true },
+		{ "{\"id\":\"one\"}", "id", "ones", false },
+		{ "{\"run\":\"x\"}", "id", "12", true },
+		{ "{\"run\":\"x\"}", "id", "012", false },
+		{ "{\"run\":\"x\"}", "id", "a", false },
+		{ "{\"agent\":\"writer\"}", "agent", "writer", true },
+		{ "{\"agent\":\"writer\"}", "agent", "reviewer", false },
+		{ "{\"agent\":\"${{ item.by }}\"}", "agent", "reviewer", true },
+		{ "{\"run\":\"x\"}", "agent", "writer", false },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct foreach f = { .task = cases[i].task,
+			.task_len = strlen(cases[i].task) };
+		ck_assert_msg(script_fits(&f, cases[i].key, cases[i].value) == cases[i].fits,
+		    "%s: %s", cases[i].task, cases[i].value);
+	}
+}
+END_TEST
+
 START_TEST(unknown_names)
 {
 	load_good("tasks:\n  b: {}\n  s.b: {}\n  t.a.b: {}\n  t.merge: {}\n  merge: {}\n"
@@ -420,6 +453,7 @@ Suite *rehearse_suite(void)
 	tcase_add_test(tc, no_file);
 	tcase_add_test(tc, not_yaml);
 	tcase_add_test(tc, known_names);
+	tcase_add_test(tc, names_of_foreach);
 	tcase_add_test(tc, unknown_names);
 	suite_add_tcase(suite, tc);
 	tcase_add_test(zeros, zeros_of_nothing);

@@ -113,7 +113,8 @@ START_TEST(story)
 	tell(&r, "task-finished", X ",\"status\":\"failed\",\"reason\":\"timeout\"");
 	tell(&r, "recovery", "\"step\":\"a\",\"level\":1,\"text\":\"x retried\"");
 	tell(&r, "merge-finished",
-	    "\"step\":\"a\",\"task\":\"+merge\",\"attempt\":1,\"status\":\"succeeded\"" USED);
+	    "\"step\":\"a\",\"task\":\"+merge\",\"agent\":\"m\",\"attempt\":1,"
+	    "\"status\":\"succeeded\"" USED);
 	tell(&r, "step-finished",
 	    "\"step\":\"a\",\"outcome\":\"partial\",\"merged\":\"merged/a.md\"");
 	ck_assert_uint_eq(r.ntasks, 2);
@@ -204,6 +205,170 @@ START_TEST(edited)
 	ck_assert_int_eq(x->last.offset, -1);
 	ck_assert_uint_eq(x->attempts, 1);
 	ck_assert_uint_eq(r.ntasks, 2);
+	replay_free(&r);
+}
+END_TEST
+
+/* The tasks of a step in their order. */
+static void expect_order(const struct replay *r, const char *step, const char *ids)
+{
+	struct buf out = BUF_INIT;
+
+	for (size_t i = step_of(r, step)->first; i != REPLAY_NONE; i = r->tasks[i].next)
+		buf_addf(&out, "%s%s%s", out.len > 0 ? " " : "", r->tasks[i].removed ? "-" : "",
+		    r->tasks[i].id);
+	ck_assert_str_eq(buf_str(&out), ids);
+	buf_free(&out);
+}
+
+START_TEST(ordered)
+{
+	struct replay r = { 0 };
+
+	tell(&r, "run-started", RUN_STARTED ",\"goal\":\"old\"");
+	tell(&r, "task-added", X ",\"record\":\"1\"");
+	tell(&r, "task-added", Y ",\"record\":\"2\"");
+	tell(&r, "task-added", "\"step\":\"b\",\"task\":\"made\",\"record\":\"3\"");
+	tell(&r, "resumed", "\"again\":[]");
+	tell(&r, "list-edited",
+	    "\"goal\":\"new\",\"steps\":[{\"id\":\"a\",\"count\":2,\"tasks\":[\"z\",\"y\",\"z\",7]},"
+	    "{\"id\":\"b\",\"count\":null},{\"id\":\"c\",\"count\":1,\"tasks\":[\"x\"]}]");
+	expect_order(&r, "a", "z y -x");
+	expect_order(&r, "b", "made");
+	expect_order(&r, "c", "x");
+	ck_assert_ptr_null(task_of(&r, "a", "z")->record);
+	ck_assert_uint_eq(step_of(&r, "a")->expected, 2);
+	ck_assert_uint_eq(step_of(&r, "a")->count, 3);
+	ck_assert_str_eq(json_get_string(r.started, "goal"), "new");
+	/* a start comes once */
+	tell(&r, "run-started", RUN_STARTED);
+	ck_assert_str_eq(json_get_string(r.started, "goal"), "new");
+	tell(&r, "task-added", "\"step\":\"a\",\"task\":\"w\",\"record\":\"4\"");
+	expect_order(&r, "a", "z y -x w");
+	tell(&r, "list-edited", "\"steps\":[{\"id\":\"a\",\"count\":0,\"tasks\":[]}]");
+	expect_order(&r, "a", "-z -y -x -w");
+	ck_assert(step_of(&r, "c")->expected == UINT64_MAX);
+	replay_free(&r);
+}
+END_TEST
+
+/* An attempt that a limit of its service ended is over, and that is all. */
+START_TEST(forgiven)
+{
+	struct replay r = { 0 };
+
+	tell(&r, "task-added", X ",\"record\":\"1\"");
+	tell(&r, "attempt-started", X ",\"attempt\":1,\"level\":0");
+	tell(&r, "attempt-finished",
+	    X ",\"attempt\":1,\"status\":\"failed\",\"reason\":\"rate-limit\",\"seconds\":2,"
+	      "\"usage\":null,\"forgiven\":true");
+	const struct replay_task *x = task_of(&r, "a", "x");
+	ck_assert(!replay_in_flight(x) && !x->final);
+	ck_assert_uint_eq(x->attempts, 1);
+	ck_assert_uint_eq(x->failures, 0);
+	ck_assert_int_eq(x->last.offset, -1);
+	ck_assert_int_eq(x->spent_ms, 2000);
+	ck_assert_uint_eq(x->used.not_told, 0);
+	tell(&r, "attempt-started", X ",\"attempt\":2,\"level\":0");
+	tell(&r, "attempt-finished",
+	    X ",\"attempt\":2,\"status\":\"failed\",\"reason\":\"rate-limit\",\"forgiven\":true" USED);
+	x = task_of(&r, "a", "x");
+	ck_assert_uint_eq(x->failures, 0);
+	ck_assert_uint_eq(x->used.told, 1);
+	/* as with --no-adapt */
+	tell(&r, "attempt-finished",
+	    X ",\"attempt\":3,\"status\":\"failed\",\"reason\":\"rate-limit\"");
+	x = task_of(&r, "a", "x");
+	ck_assert_uint_eq(x->failures, 1);
+	replay_free(&r);
+}
+END_TEST
+
+/* What agents have used that are no task's, each by its name. */
+START_TEST(asides)
+{
+	struct replay r = { 0 };
+
+	tell(&r, "merge-finished", "\"step\":\"a\",\"agent\":\"m\",\"status\":\"failed\"" USED);
+	tell(&r, "merge-finished", "\"step\":\"a\",\"agent\":\"m\",\"status\":\"succeeded\"" USED);
+	tell(&r, "verdict", "\"step\":\"a\",\"debugger\":\"d\",\"usage\":null");
+	tell(&r, "verdict", "\"step\":\"a\",\"debugger\":\"builtin\",\"usage\":null");
+	tell(&r, "fix", "\"step\":\"a\",\"agent\":null,\"run\":[\"x\"]");
+	tell(&r, "fix", "\"step\":\"a\",\"agent\":\"d\"" USED);
+	tell(&r, "verdict", "\"step\":\"b\",\"debugger\":\"d\"" USED);
+	const struct replay_step *a = step_of(&r, "a");
+	ck_assert_uint_eq(a->nasides, 2);
+	ck_assert_str_eq(a->asides[0].agent, "m");
+	ck_assert_uint_eq(a->asides[0].used.input_tokens, 20);
+	ck_assert_uint_eq(a->asides[0].used.told, 2);
+	ck_assert_str_eq(a->asides[1].agent, "d");
+	ck_assert_uint_eq(a->asides[1].used.told, 1);
+	ck_assert_uint_eq(a->asides[1].used.not_told, 1);
+	ck_assert_uint_eq(step_of(&r, "b")->nasides, 1);
+	ck_assert_uint_eq(r.used.told, 4);
+	ck_assert_uint_eq(r.used.not_told, 1);
+	replay_free(&r);
+}
+END_TEST
+
+/* What a verdict was about, who was asked first, and how long the cause stands. */
+START_TEST(judged)
+{
+#define ENDS(task, status) \
+	"\"step\":\"a\",\"task\":\"" task "\",\"attempt\":1,\"status\":\"" status \
+	"\",\"reason\":\"exit\""
+	struct replay r = { 0 };
+
+	tell(&r, "attempt-finished", ENDS("x", "failed"));
+	tell(&r, "attempt-finished", ENDS("y", "succeeded"));
+	tell(&r, "attempt-started", "\"step\":\"a\",\"task\":\"z\",\"attempt\":1");
+	tell(&r, "recovery-started", "\"step\":\"a\"");
+	tell(&r, "verdict", "\"step\":\"a\",\"debugger\":\"d\",\"verdict\":null");
+	ck_assert_ptr_null(r.cause);
+	tell(&r, "verdict",
+	    "\"step\":\"a\",\"debugger\":\"builtin\",\"verdict\":{\"cause\":\"oil\"}");
+	ck_assert_str_eq(step_of(&r, "a")->debugger, "d");
+	ck_assert_str_eq(r.cause, "oil");
+	ck_assert(task_of(&r, "a", "x")->judged);
+	ck_assert(!task_of(&r, "a", "y")->judged && !task_of(&r, "a", "z")->judged);
+	tell(&r, "task-finished", ENDS("x", "failed"));
+	tell(&r, "run-finished", "\"exit\":1,\"seconds\":2.5");
+	ck_assert(json_get_number(r.ended, "seconds", 0) == 2.5);
+	tell(&r, "resumed", "\"again\":[\"skipped\"]");
+	ck_assert_ptr_null(r.ended);
+	ck_assert_str_eq(r.cause, "oil");
+	tell(&r, "resumed", "\"again\":[\"failed\"]");
+	ck_assert_ptr_null(r.cause);
+	tell(&r, "recovery-started", "\"step\":\"a\"");
+	ck_assert_ptr_null(step_of(&r, "a")->debugger);
+	replay_free(&r);
+}
+END_TEST
+
+START_TEST(called_off)
+{
+	struct replay r = { 0 };
+
+	tell(&r, "step-finished", "\"step\":\"a\",\"outcome\":\"all\",\"called_off\":true");
+	ck_assert(step_of(&r, "a")->over && step_of(&r, "a")->called_off);
+	tell(&r, "step-finished", "\"step\":\"a\",\"outcome\":\"all\"");
+	ck_assert(step_of(&r, "a")->over && !step_of(&r, "a")->called_off);
+	replay_free(&r);
+}
+END_TEST
+
+/* A stream is cut after its last record, unless its end was read. */
+START_TEST(cut)
+{
+	struct replay r = { 0 };
+
+	ck_assert_uint_eq(replay_input_cut(&r), 0);
+	tell(&r, "run-started", "\"options\":{\"stream\":true}");
+	ck_assert_uint_eq(replay_input_cut(&r), UINT32_MAX);
+	tell(&r, "task-added", X ",\"number\":3,\"record\":\"\"");
+	ck_assert_uint_eq(replay_input_cut(&r), 3);
+	tell(&r, "input-ended", "");
+	ck_assert_uint_eq(replay_input_cut(&r), 0);
 	replay_free(&r);
 }
 END_TEST
@@ -372,7 +537,8 @@ static bool slow_again(int i, int step, int task)
 static bool slow_opens(int i, int step)
 {
 	for (int task = 0; task < TASKS; task++) {
-		if (slow_starts(i, step, task) || slow_again(i, step, task))
+		if (slow_starts(i, step, task) || slow_again(i, step, task) ||
+		    is_about(i, REMOVED, step, task))
 			return true;
 	}
 	return false;
@@ -620,6 +786,7 @@ static void compare_step(const struct replay *r, int n, int step)
 	ck_assert((s->verdict != NULL) == (slow_said(n, step, VERDICT) != -1));
 	ck_assert((s->fix != NULL) == (slow_said(n, step, FIX) != -1));
 	ck_assert_int_eq(s->merge.offset, slow_merge(n, step));
+	ck_assert_uint_eq(s->nasides, 0);
 	size_t count = 0;
 	for (size_t i = s->first; i != REPLAY_NONE; i = r->tasks[i].next)
 		count += r->tasks[i].step == at;
@@ -667,6 +834,9 @@ static const char *const strange[] = {
 	"{\"event\":\"step-finished\",\"step\":\"s\"}",
 	"{\"event\":\"merge-finished\",\"step\":\"s\"}",
 	"{\"event\":\"lost\",\"seq\":7}",
+	"{\"event\":\"list-edited\",\"steps\":[{\"id\":\"s\",\"tasks\":7},{\"id\":7,\"tasks\":[7]}]}",
+	"{\"event\":\"verdict\",\"step\":\"s\",\"debugger\":7,\"verdict\":[7],\"usage\":7}",
+	"{\"event\":\"fix\",\"step\":\"s\",\"agent\":[],\"usage\":[]}",
 	"{\"event\":\"something-else\",\"step\":\"s\",\"task\":\"t\"}",
 	"{\"event\":\"run-finished\",\"exit\":-7}",
 };
@@ -771,6 +941,12 @@ Suite *replay_suite(void)
 	tcase_add_test(tc, story);
 	tcase_add_test(tc, failed_again);
 	tcase_add_test(tc, edited);
+	tcase_add_test(tc, ordered);
+	tcase_add_test(tc, asides);
+	tcase_add_test(tc, forgiven);
+	tcase_add_test(tc, judged);
+	tcase_add_test(tc, called_off);
+	tcase_add_test(tc, cut);
 	tcase_add_test(tc, bytes);
 	tcase_add_test(tc, times);
 	tcase_add_loop_test(tc, as_the_rules_say, 0, 100);

@@ -410,6 +410,7 @@ START_TEST(remove_all)
 {
 	struct rundir dir;
 	char victim[160];
+	char elsewhere[160];
 	char id_copy[RUN_ID_MAX];
 	int fd;
 
@@ -430,8 +431,13 @@ START_TEST(remove_all)
 	ck_assert_int_eq(mkdirat(dir.out_fd, "deep/er", 0700), 0);
 	put_file(dir.out_fd, "deep/er/file");
 	memcpy(id_copy, dir.id, sizeof(id_copy));
+	/* where its temporary files are, see places.h */
+	snprintf(elsewhere, sizeof(elsewhere), "%s/pollard-%s-1a2b", top, id_copy);
+	make(elsewhere);
+	ck_assert_int_eq(symlinkat(elsewhere, dir.fd, "tmp"), 0);
 	ck_assert_msg(rundir_remove(root, id_copy) == 0, "%s", strerror(errno));
 	ck_assert_int_eq(access(dir.path, F_OK), -1);
+	ck_assert_int_eq(access(elsewhere, F_OK), -1);
 	ck_assert_int_eq(faccessat(fd, "file", F_OK, 0), 0);
 	close(fd);
 	rundir_close(&dir);

@@ -11,6 +11,7 @@ Suite *schedule_suite(void);
 #define TASKS_MAX 60
 #define NEEDS_MAX 4
 #define PLANS 4000
+#define LANES 3
 /* How often the first of the ready tasks is passed over. */
 #define PASSES 16
 
@@ -28,6 +29,7 @@ struct list {
 	bool conflicts[TASKS_MAX][TASKS_MAX];
 	struct schedule_limits limits;
 	struct schedule *schedule;
+	uint32_t lanes[LANES + 1]; /* how many of each may run */
 
 	bool running[TASKS_MAX];
 	bool done[TASKS_MAX];
@@ -53,12 +55,16 @@ static struct list *list_new(size_t count)
 		nodes_add(&l->nodes, &l->tasks[i], 0);
 	}
 	l->limits.context = l;
+	for (unsigned i = 0; i <= LANES; i++)
+		l->lanes[i] = LANE_UNLIMITED;
 	return l;
 }
 
 static void list_begin(struct list *l)
 {
 	l->schedule = schedule_new(&l->nodes, &l->limits);
+	for (unsigned i = 1; i <= LANES; i++)
+		schedule_set_lane(l->schedule, i, l->lanes[i]);
 	for (size_t i = 0; i < l->count; i++)
 		schedule_add(l->schedule, i, l->needs[i], l->nneeds[i]);
 }
@@ -275,6 +281,143 @@ START_TEST(taken_away)
 }
 END_TEST
 
+static void set_lane(struct list *l, size_t task, unsigned lane)
+{
+	nodes_at(&l->nodes, task)->lane = (uint8_t)lane;
+}
+
+START_TEST(lanes_have_limits)
+{
+	struct list *l = list_new(6);
+	for (size_t i = 0; i < 4; i++)
+		set_lane(l, i, 1);
+	set_lane(l, 4, 2);
+	l->lanes[1] = 2;
+	list_begin(l);
+	ck_assert_uint_eq(schedule_lane_ready(l->schedule, 1), 4);
+	expect_next(l, 0);
+	expect_next(l, 1);
+	expect_next(l, 4);
+	expect_next(l, 5);
+	expect_none(l);
+	ck_assert_uint_eq(schedule_lane_running(l->schedule, 1), 2);
+	ck_assert_uint_eq(schedule_ready(l->schedule), 2);
+	schedule_over(l->schedule, 4, true);
+	expect_none(l);
+	schedule_over(l->schedule, 0, true);
+	expect_next(l, 2);
+	schedule_set_lane(l->schedule, 1, 0);
+	schedule_over(l->schedule, 1, true);
+	schedule_over(l->schedule, 2, true);
+	expect_none(l);
+	/* a retry of it has to wait too */
+	ck_assert(!schedule_try(l->schedule, 2));
+	schedule_set_lane(l->schedule, 1, 1);
+	expect_next(l, 3);
+	ck_assert(!schedule_try(l->schedule, 2));
+	list_free(l);
+}
+END_TEST
+
+/* Its attempt did not count: it stands where it stood in the list. */
+START_TEST(once_more)
+{
+	struct list *l = list_new(3);
+	l->limits.jobs = 1;
+	list_begin(l);
+	expect_next(l, 0);
+	schedule_again(l->schedule, 0);
+	ck_assert_int_eq(nodes_at(&l->nodes, 0)->state, NODE_READY);
+	ck_assert_uint_eq(schedule_ready(l->schedule), 3);
+	expect_next(l, 0);
+	list_free(l);
+}
+END_TEST
+
+/* What waits for its lane is not passed over, and bars nobody. */
+START_TEST(closed_lanes_bar_nobody)
+{
+	struct list *l = list_new(50);
+	l->limits.tokens_at_once = 100;
+	l->more[0].tokens = 30;
+	l->more[1].tokens = 90; /* would not fit beside the first one */
+	set_lane(l, 1, 1);
+	for (size_t i = 2; i < 50; i++)
+		l->more[i].tokens = 1;
+	list_begin(l);
+	expect_next(l, 0);
+	expect_next(l, 2);
+	schedule_set_lane(l->schedule, 1, 0);
+	for (size_t i = 3; i < 40; i++) {
+		expect_next(l, i);
+		schedule_over(l->schedule, i, true);
+	}
+	schedule_set_lane(l->schedule, 1, 1);
+	/* one pass was counted before it closed */
+	for (size_t i = 40; i < 50; i++)
+		expect_next(l, i);
+	list_free(l);
+}
+END_TEST
+
+START_TEST(lanes_are_taken_away)
+{
+	struct list *l = list_new(5);
+	size_t got;
+	l->limits.conflict = conflict;
+	l->conflicts[0][1] = l->conflicts[1][0] = true;
+	set_lane(l, 1, 1);
+	set_lane(l, 3, 1);
+	list_begin(l);
+	expect_next(l, 0);
+	expect_next(l, 2); /* 1 is set aside */
+	ck_assert_uint_eq(schedule_lane_ready(l->schedule, 1), 2);
+	ck_assert(schedule_take_lane(l->schedule, 1, &got));
+	ck_assert_uint_eq(got, 1);
+	ck_assert(schedule_take_lane(l->schedule, 1, &got));
+	ck_assert_uint_eq(got, 3);
+	ck_assert(!schedule_take_lane(l->schedule, 1, &got));
+	expect_next(l, 4);
+	list_free(l);
+}
+END_TEST
+
+/* A hundred thousand tasks of a closed lane cost those of an open one nothing. */
+START_TEST(closed_lanes_cost_nothing)
+{
+	enum { MANY = 100000 };
+	struct task *tasks = calloc(2 * MANY, sizeof *tasks);
+	struct nodes nodes = { 0 };
+	const struct schedule_limits limits = { .jobs = 4 };
+	struct timespec from;
+	struct timespec to;
+	size_t got;
+	for (size_t i = 0; i < 2 * MANY; i++) {
+		tasks[i].id = "t";
+		nodes_add(&nodes, &tasks[i], 0);
+		nodes_at(&nodes, i)->lane = i < MANY ? 1 : 2;
+	}
+	struct schedule *s = schedule_new(&nodes, &limits);
+	for (size_t i = 0; i < 2 * MANY; i++)
+		schedule_add(s, i, NULL, 0);
+	schedule_set_lane(s, 1, 0);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+	for (size_t i = MANY; i < 2 * MANY; i++) {
+		/* as a gate that opens and closes */
+		schedule_set_lane(s, 1, i % 2 == 0 ? 0 : 1);
+		schedule_set_lane(s, 1, 0);
+		if (!schedule_next(s, &got) || got != i)
+			ck_abort_msg("%zu starts, expected %zu", got, i);
+		schedule_over(s, got, true);
+	}
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+	ck_assert_int_lt(to.tv_sec - from.tv_sec, 3);
+	schedule_free(s);
+	nodes_free(&nodes);
+	free(tasks);
+}
+END_TEST
+
 /*
  * The rules once more, slowly, for plans drawn at random and a runner that ends tasks at random.
  * An assertion of Check is a system call even when it holds, so the loops do without.
@@ -288,7 +431,12 @@ static struct list *draw(void)
 	l->limits.tokens_at_once = random() % 2 == 0 ? 0 : 100;
 	if (random() % 4 != 0)
 		l->limits.conflict = conflict;
+	bool lanes = random() % 2 == 0;
+	for (unsigned i = 1; i <= LANES && lanes; i++)
+		l->lanes[i] = 1 + (uint32_t)(random() % 3);
 	for (size_t i = 0; i < l->count; i++) {
+		if (lanes)
+			set_lane(l, i, (unsigned)(random() % (LANES + 1)));
 		l->more[i].priority = random() % 3 == 0 ? (double)(random() % 5 - 2) : 0;
 		l->more[i].tokens = random() % 2 == 0 ? 0 : (uint64_t)(random() % 101);
 		if (i > 0 && random() % 3 == 0) {
@@ -339,12 +487,22 @@ static bool slow_before(const struct list *l, size_t a, size_t b)
 	return a < b;
 }
 
-/* The first of the ready tasks, whether it may start or not; SIZE_MAX: none. */
+static bool slow_lane_is_open(const struct list *l, size_t i)
+{
+	unsigned lane = nodes_at(&l->nodes, i)->lane;
+	uint32_t running = 0;
+	for (size_t k = 0; k < l->count; k++)
+		running += l->running[k] && nodes_at(&l->nodes, k)->lane == lane;
+	return running < l->lanes[lane];
+}
+
+/* The first of the ready tasks of open lanes, whether it may start or not; SIZE_MAX: none. */
 static size_t slow_first(const struct list *l)
 {
 	size_t first = SIZE_MAX;
 	for (size_t i = 0; i < l->count; i++) {
-		if (slow_is_ready(l, i) && (first == SIZE_MAX || slow_before(l, i, first)))
+		if (slow_is_ready(l, i) && slow_lane_is_open(l, i) &&
+		    (first == SIZE_MAX || slow_before(l, i, first)))
 			first = i;
 	}
 	return first;
@@ -369,8 +527,8 @@ static size_t slow_next(const struct list *l)
 {
 	size_t best = SIZE_MAX;
 	for (size_t i = 0; i < l->count; i++) {
-		if (slow_is_ready(l, i) && slow_fits(l, i) && !slow_is_barred(l, i) &&
-		    (best == SIZE_MAX || slow_before(l, i, best)))
+		if (slow_is_ready(l, i) && slow_lane_is_open(l, i) && slow_fits(l, i) &&
+		    !slow_is_barred(l, i) && (best == SIZE_MAX || slow_before(l, i, best)))
 			best = i;
 	}
 	return best;
@@ -429,6 +587,12 @@ static void end_one(struct list *l, long failures)
 	while (!l->running[i] || which-- > 0)
 		i++;
 	bool succeeded = failures == 0 || random() % 100 >= failures;
+	if (random() % 16 == 0) {
+		schedule_again(l->schedule, i);
+		l->running[i] = false;
+		l->nrunning--;
+		return;
+	}
 	schedule_over(l->schedule, i, succeeded);
 	l->running[i] = false;
 	l->nrunning--;
@@ -444,6 +608,28 @@ static void end_one(struct list *l, long failures)
 	nodes_at(&l->nodes, i)->status = succeeded ? RESULT_SUCCEEDED : RESULT_FAILED;
 }
 
+/* A lane closes, opens, or becomes another width. */
+static void change_lane(struct list *l)
+{
+	unsigned lane = 1 + (unsigned)(random() % LANES);
+	if (l->lanes[lane] == LANE_UNLIMITED || random() % 3 != 0)
+		return;
+	l->lanes[lane] = (uint32_t)(random() % 4);
+	schedule_set_lane(l->schedule, lane, l->lanes[lane]);
+}
+
+static bool open_all(struct list *l)
+{
+	bool any = false;
+	for (unsigned i = 1; i <= LANES; i++) {
+		any = any || l->lanes[i] == 0;
+		if (l->lanes[i] == 0)
+			l->lanes[i] = 1;
+		schedule_set_lane(l->schedule, i, l->lanes[i]);
+	}
+	return any;
+}
+
 /* Returns how often a task had been passed over so often that others had to wait for it. */
 static size_t run_plan(long failures)
 {
@@ -452,6 +638,11 @@ static size_t run_plan(long failures)
 	for (;;) {
 		start_all(l);
 		check_counts(l);
+		change_lane(l);
+		if (l->nrunning == 0 && open_all(l))
+			continue;
+		if (l->nrunning == 0 && slow_next(l) != SIZE_MAX)
+			continue;
 		if (l->nrunning == 0)
 			break;
 		end_one(l, failures);
@@ -644,6 +835,11 @@ Suite *schedule_suite(void)
 	tcase_add_test(t, more_tokens_than_ever_fit);
 	tcase_add_test(t, conflicting_ones_take_turns);
 	tcase_add_test(t, taken_away);
+	tcase_add_test(t, lanes_have_limits);
+	tcase_add_test(t, once_more);
+	tcase_add_test(t, closed_lanes_bar_nobody);
+	tcase_add_test(t, lanes_are_taken_away);
+	tcase_add_test(t, closed_lanes_cost_nothing);
 	tcase_add_test(t, against_slow_rules);
 	tcase_add_test(t, a_large_task_does_not_wait_for_ever);
 	tcase_add_test(t, who_is_not_in_the_way_need_not_wait);

@@ -210,6 +210,39 @@ START_TEST(step_keys)
 }
 END_TEST
 
+/* A variable in braces is the name that is compared, and on the right a part of the text. */
+START_TEST(braced_variables)
+{
+	static const struct {
+		const char *when;
+		int holds;
+	} cases[] = {
+		{ "${{ vars.word }} == yes", 1 },
+		{ " ${{vars.word}}!=yes", 0 },
+		{ "${{ vars.word }} == ${{ vars.word }}", 1 },
+		{ "vars.number < ${{ vars.number }}", 0 },
+		{ "${{ vars.number }} >= ${{ vars.number }}", 1 },
+		{ "${{ vars.no }}", 0 },
+		{ "${{ vars.word }}", 1 },
+		{ "vars.wo${{ vars.rd }} == yes", 1 },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf text = BUF_INIT, why = BUF_INIT;
+		buf_addf(&text,
+		    V "vars: { word: 'yes', number: 3, no: false, rd: rd }\n"
+		      "steps:\n  - { id: a, when: '%s', run: x }\n",
+		    cases[i].when);
+		read_good(buf_str(&text));
+		const struct condition *c = plan.steps[0].more->when;
+		ck_assert_msg(condition_holds(c, NULL, &why) == cases[i].holds, "%s",
+		    cases[i].when);
+		buf_free(&text);
+		buf_free(&why);
+		plan_free(&plan);
+	}
+}
+END_TEST
+
 /* Tasks are known by their place in the step, and their ids may come again in the next. */
 START_TEST(ids)
 {
@@ -554,6 +587,7 @@ Suite *workflow_suite(void)
 	tcase_add_test(t, nothing_said);
 	tcase_add_test(t, short_step);
 	tcase_add_test(t, step_keys);
+	tcase_add_test(t, braced_variables);
 	tcase_add_test(t, ids);
 	tcase_add_test(t, defaults);
 	tcase_add_test(t, variables);

@@ -1,0 +1,18 @@
+/*
+ * What an attempt has used, from clients that tell what the whole of a session has used.
+ */
+#ifndef POLLARD_SESSION_USAGE_H
+#define POLLARD_SESSION_USAGE_H
+
+#include "shared/result.h"
+
+struct run;
+struct node;
+
+/*
+ * An attempt of that task is over, and *r is not recorded yet: from r->usage is taken away what the
+ * attempts before it have used in the same session. Needs the record of the attempt before.
+ */
+void session_usage_part(const struct run *run, const struct node *node, struct result *r);
+
+#endif

@@ -1,0 +1,113 @@
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "workers/scratch.h"
+
+Suite *scratch_suite(void);
+
+static char top[32];
+
+static void setup(void)
+{
+	snprintf(top, sizeof(top), "/tmp/pollard-unit-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(top));
+}
+
+static void teardown(void)
+{
+	ck_assert_int_eq(rmdir(top), 0);
+}
+
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+
+	ck_assert_int_eq(lstat(path, &st), 0);
+	ck_assert(S_ISDIR(st.st_mode));
+	return st.st_mode & 07777;
+}
+
+START_TEST(made_and_removed)
+{
+	struct scratch a = SCRATCH_INIT, b = SCRATCH_INIT;
+	mode_t before = umask(0777);
+	char file[64], copy[64];
+
+	ck_assert(scratch_make(&a, top));
+	umask(0);
+	ck_assert(scratch_make(&b, top));
+	umask(before);
+	ck_assert_str_ne(a.path, b.path);
+	ck_assert_int_eq(strncmp(a.path, top, strlen(top)), 0);
+	ck_assert_int_eq(mode_of(a.path), 0700);
+	ck_assert_int_eq(mode_of(b.path), 0700);
+	snprintf(copy, sizeof(copy), "%s", a.path);
+	snprintf(file, sizeof(file), "%s/file", a.path);
+	close(open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	scratch_remove(&a);
+	ck_assert_int_eq(access(copy, F_OK), -1);
+	ck_assert_int_eq(a.parent, -1);
+	/* there is none any more */
+	scratch_remove(&a);
+	scratch_remove(&b);
+}
+END_TEST
+
+START_TEST(parent_is_made)
+{
+	struct scratch s = SCRATCH_INIT;
+	char parent[64];
+
+	snprintf(parent, sizeof(parent), "%s/tmp", top);
+	ck_assert(scratch_make(&s, parent));
+	ck_assert_int_eq(mode_of(parent), 0700);
+	scratch_remove(&s);
+	ck_assert_int_eq(rmdir(parent), 0);
+}
+END_TEST
+
+START_TEST(parent_is_no_link)
+{
+	struct scratch s = SCRATCH_INIT;
+	char link[64];
+
+	snprintf(link, sizeof(link), "%s/link", top);
+	ck_assert_int_eq(symlink("/tmp", link), 0);
+	ck_assert(!scratch_make(&s, link));
+	ck_assert(errno == ELOOP || errno == ENOTDIR);
+	ck_assert_int_eq(s.parent, -1);
+	unlink(link);
+}
+END_TEST
+
+START_TEST(no_parent)
+{
+	struct scratch s = SCRATCH_INIT;
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/not/there", top);
+	ck_assert(!scratch_make(&s, path));
+	ck_assert_int_eq(errno, ENOENT);
+	scratch_remove(&s);
+}
+END_TEST
+
+Suite *scratch_suite(void)
+{
+	Suite *s = suite_create("scratch");
+	TCase *t = tcase_create("scratch");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, made_and_removed);
+	tcase_add_test(t, parent_is_made);
+	tcase_add_test(t, parent_is_no_link);
+	tcase_add_test(t, no_parent);
+	suite_add_tcase(s, t);
+	return s;
+}

@@ -1,0 +1,86 @@
+#include "workers/scratch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shared/clock.h"
+#include "shared/removal.h"
+#include "shared/xalloc.h"
+
+#define TRIES 100
+#define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+/* Somebody who cleans up old files may have taken the directory away during a long run. */
+static int open_parent(const char *path)
+{
+	int fd = open(path, OPEN_DIR);
+	struct stat st;
+
+	if (fd < 0 && errno == ENOENT && (mkdir(path, 0700) == 0 || errno == EEXIST))
+		fd = open(path, OPEN_DIR);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) == 0 && st.st_uid == geteuid())
+		return fd;
+	close(fd);
+	errno = EPERM;
+	return -1;
+}
+
+/* Short, because sockets with long names are made below. */
+static void choose_name(char name[SCRATCH_NAME_SIZE])
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+
+	for (int i = 0; i < SCRATCH_NAME_SIZE - 1; i++)
+		name[i] = letters[arc4random_uniform(sizeof(letters) - 1)];
+	name[SCRATCH_NAME_SIZE - 1] = '\0';
+}
+
+static bool make_in(struct scratch *s)
+{
+	for (int i = 0; i < TRIES; i++) {
+		choose_name(s->name);
+		if (mkdirat(s->parent, s->name, 0700) == 0)
+			/* a umask may take away what the client needs */
+			return fchmodat(s->parent, s->name, 0700, 0) == 0;
+		if (errno != EEXIST)
+			return false;
+	}
+	return false;
+}
+
+bool scratch_make(struct scratch *s, const char *parent)
+{
+	size_t size = strlen(parent) + SCRATCH_NAME_SIZE + 1;
+
+	s->parent = open_parent(parent);
+	if (s->parent < 0)
+		return false;
+	if (!make_in(s)) {
+		int error = errno;
+
+		close(s->parent);
+		s->parent = -1;
+		errno = error;
+		return false;
+	}
+	s->path = xmalloc(size);
+	snprintf(s->path, size, "%s/%s", parent, s->name);
+	return true;
+}
+
+void scratch_remove(struct scratch *s)
+{
+	if (s->parent < 0)
+		return;
+	remove_tree(s->parent, s->name, clock_mono_ms() + SCRATCH_LIMIT_MS);
+	close(s->parent);
+	free(s->path);
+	*s = (struct scratch)SCRATCH_INIT;
+}
