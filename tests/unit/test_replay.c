@@ -271,7 +271,8 @@ START_TEST(forgiven)
 	ck_assert_uint_eq(x->used.not_told, 0);
 	tell(&r, "attempt-started", X ",\"attempt\":2,\"level\":0");
 	tell(&r, "attempt-finished",
-	    X ",\"attempt\":2,\"status\":\"failed\",\"reason\":\"rate-limit\",\"forgiven\":true" USED);
+	    X
+	    ",\"attempt\":2,\"status\":\"failed\",\"reason\":\"rate-limit\",\"forgiven\":true" USED);
 	x = task_of(&r, "a", "x");
 	ck_assert_uint_eq(x->failures, 0);
 	ck_assert_uint_eq(x->used.told, 1);

@@ -227,17 +227,17 @@ START_TEST(braced_variables)
 		{ "vars.wo${{ vars.rd }} == yes", 1 },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct buf text = BUF_INIT, why = BUF_INIT;
+		struct buf text = BUF_INIT, problem = BUF_INIT;
 		buf_addf(&text,
 		    V "vars: { word: 'yes', number: 3, no: false, rd: rd }\n"
 		      "steps:\n  - { id: a, when: '%s', run: x }\n",
 		    cases[i].when);
 		read_good(buf_str(&text));
 		const struct condition *c = plan.steps[0].more->when;
-		ck_assert_msg(condition_holds(c, NULL, &why) == cases[i].holds, "%s",
+		ck_assert_msg(condition_holds(c, NULL, &problem) == cases[i].holds, "%s",
 		    cases[i].when);
 		buf_free(&text);
-		buf_free(&why);
+		buf_free(&problem);
 		plan_free(&plan);
 	}
 }
