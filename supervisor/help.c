@@ -137,8 +137,8 @@ static const char *const topic_texts[] = {
 	"  pollard clean --keep 20     remove all but the newest 20 runs\n"
 	"\n"
 	"RUN is the newest run when it is left out or `last`, and may be any unique\n"
-	"beginning of an id. --no-record keeps nothing; --state-file FILE writes the state there too;\n"
-	"--sync says when the journal is forced to the disk.\n",
+	"beginning of an id. --no-record keeps nothing; --state-file FILE writes the\n"
+	"state there too; --sync says when the journal is forced to the disk.\n",
 
 	"Reports of a run, also of one that was killed or still goes on\n"
 	"\n"
@@ -157,7 +157,7 @@ static const char *const topic_texts[] = {
 	"  saved               that, less the time the run took; at least 0\n"
 	"  speed-up            that, divided by the time the run took\n"
 	"  critical path       the longest chain of tasks each of which had to wait for\n"
-	"                      the one before, by 'needs' or because its step came later:\n"
+	"                      the one before, by 'needs' or as its step came later:\n"
 	"                      no number of slots makes the run shorter than that\n"
 	"\n"
 	"While a run goes on, what is running counts until now. What never ended, as\n"

@@ -173,10 +173,11 @@ static void doubt_agent(const struct loaded *l, const struct agent *agent, const
 	if (client == NULL)
 		return;
 	const struct backend *b = client->backend;
-	/* what a command of its own answers is text */
-	const char *name = b != NULL ? b->name : agent->name;
-	add_doubt(tokens, name, b != NULL && b->tells_tokens);
-	add_doubt(usd, name, b != NULL && b->tells_usd);
+	/* a command of its own may tell it on POLLARD_RESULT_FD: nobody knows beforehand */
+	if (b == NULL)
+		return;
+	add_doubt(tokens, b->name, b->tells_tokens);
+	add_doubt(usd, b->name, b->tells_usd);
 }
 
 static void say_doubt(struct budget_doubt *doubt, const char *budget, const char *what,

@@ -49,20 +49,19 @@ static char *inside(const struct places *p, size_t max)
 	return NULL;
 }
 
-/* The link goes first: whoever finds it can remove what it names, also when we end here. */
+/*
+ * Only the link is made here: whoever finds it can remove what it names. The directory itself is made
+ * by the attempt that needs it and goes with the last one, so that a sudden end of ours leaves none.
+ */
 static bool make_linked(const struct places *p, const char *path)
 {
-	if (p->dirfd >= 0 && symlinkat(path, p->dirfd, TMP_NAME) < 0)
-		return false;
-	if (mkdir(path, 0700) == 0)
-		/* a umask may take away what we need */
-		return chmod(path, 0700) == 0;
+	struct stat st;
 
-	int error = errno;
-	if (p->dirfd >= 0)
-		unlinkat(p->dirfd, TMP_NAME, 0);
-	errno = error;
-	return false;
+	if (lstat(path, &st) == 0) {
+		errno = EEXIST;
+		return false;
+	}
+	return p->dirfd < 0 || symlinkat(path, p->dirfd, TMP_NAME) == 0;
 }
 
 /* A directory of the run's own in `above`, which is for everybody; NULL: there can be none. */

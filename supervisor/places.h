@@ -26,8 +26,8 @@ struct places {
 void places_init(struct places *p, int dirfd, const char *path, const char *run);
 
 /*
- * The directory in which attempts make theirs for temporary files; made when it is first asked for
- * (where that fails, whoever uses it finds out why).
+ * The directory in which attempts make theirs for temporary files; chosen when it is first asked
+ * for. Attempts make it, and the last one that uses it removes it.
  */
 const char *places_tmp(struct places *p);
 /* Appends the path of a task's configuration directory, which whoever uses it makes. */

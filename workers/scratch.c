@@ -59,17 +59,23 @@ bool scratch_make(struct scratch *s, const char *parent)
 {
 	size_t size = strlen(parent) + SCRATCH_NAME_SIZE + 1;
 
-	s->parent = open_parent(parent);
-	if (s->parent < 0)
-		return false;
-	if (!make_in(s)) {
-		int error = errno;
+	for (int i = 0; i < TRIES; i++) {
+		s->parent = open_parent(parent);
+		if (s->parent < 0)
+			return false;
+		if (make_in(s))
+			break;
 
+		int error = errno;
 		close(s->parent);
 		s->parent = -1;
 		errno = error;
-		return false;
+		/* another attempt was the last one for a moment, and took the directory away */
+		if (error != ENOENT)
+			return false;
 	}
+	if (s->parent < 0)
+		return false;
 	s->path = xmalloc(size);
 	snprintf(s->path, size, "%s/%s", parent, s->name);
 	return true;
@@ -81,6 +87,9 @@ void scratch_remove(struct scratch *s)
 		return;
 	remove_tree(s->parent, s->name, clock_mono_ms() + SCRATCH_LIMIT_MS);
 	close(s->parent);
+	/* the directory that all attempts share, when this was the last one in it */
+	*strrchr(s->path, '/') = '\0';
+	rmdir(s->path);
 	free(s->path);
 	*s = (struct scratch)SCRATCH_INIT;
 }

@@ -28,7 +28,7 @@ struct scratch {
  * must belong to us. False with errno, and nothing is left.
  */
 bool scratch_make(struct scratch *s, const char *parent);
-/* Removes it with all in it, as far as that can be done in time. */
+/* Removes it with all in it, as far as that can be done in time, and `parent` when that is empty then. */
 void scratch_remove(struct scratch *s);
 
 #endif

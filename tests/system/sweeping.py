@@ -185,6 +185,9 @@ class Place:
         for top, _dirs, files in os.walk(self.state):
             for name in files:
                 path = os.path.relpath(os.path.join(top, name), self.state)
+                # a sudden end leaves the name of a directory for temporary files that is gone
+                if name == "tmp" and not os.path.exists(os.path.join(top, name)):
+                    continue
                 if not re.fullmatch(rf"runs/{harness.RUN_ID.pattern}/{allowed}|locks/.*", path):
                     found.append(path)
         return found

@@ -290,8 +290,9 @@ def test_budget_that_cannot_be_kept(t):
     r = run(t, "--budget-usd", "5", "--budget-tokens", "1M", "--backend", "claude", clients=("claude",))
     t.check("budget" not in r.err, "claude tells both: " + r.err)
     t.write(".pollard/agents/own.md", "---\ncommand: cat\n---\n")
+    # it could, on file descriptor 3
     r = run(t, "--budget-tokens", "1M", input="own: x\n")
-    t.contains(r.err, "the budget of tokens cannot be kept: own does not tell how many it uses")
+    t.check("budget" not in r.err, "a command of its own may tell: " + r.err)
 
 
 def test_stream(t):

@@ -21,7 +21,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-	ck_assert_int_eq(rmdir(top), 0);
+	/* the last attempt takes it along */
+	ck_assert(rmdir(top) == 0 || errno == ENOENT);
 }
 
 static mode_t mode_of(const char *path)
@@ -68,7 +69,7 @@ START_TEST(parent_is_made)
 	ck_assert(scratch_make(&s, parent));
 	ck_assert_int_eq(mode_of(parent), 0700);
 	scratch_remove(&s);
-	ck_assert_int_eq(rmdir(parent), 0);
+	ck_assert_int_eq(access(parent, F_OK), -1);
 }
 END_TEST
 
