@@ -228,6 +228,13 @@ struct run {
 	size_t succeeded_cap;
 };
 
+/* One that nothing has begun of: what it has of the system is closed. */
+#define RUN_NEW(config_, worker_) \
+	{ \
+		.config = (config_), .worker = (worker_), .loaded.fd = -1, .input_fd = -1, \
+		.record = { .lock_fd = -1, .lease_fd = -1 }, .launch.null_fd = -1, .name_lock = -1 \
+	}
+
 /* final.c */
 
 /* The task has a status that stands: counts it, records it, and queues it for output. `attempt` (taken) holds its result, or NULL. */

@@ -30,13 +30,7 @@ void ending_history(struct run *run)
 	failures = xcalloc(run->nfailed, sizeof(*failures));
 	for (size_t i = 0; i < run->nfailed; i++) {
 		records[i] = journal_read(run->record.journal, run->failed[i].place);
-		failures[i] = (struct history_failure){
-			.step = json_get_string(records[i], "step"),
-			.task = json_get_string(records[i], "task"),
-			.reason = json_get_string(records[i], "reason"),
-			.error = json_get_string(records[i], "error"),
-			.summary = json_get_string(records[i], "summary"),
-		};
+		failures[i] = history_failure_of(records[i]);
 	}
 	if (root != NULL &&
 	    history_line(&line, root, run->plan->name, run->record.dir.id, failures, run->nfailed))

@@ -74,6 +74,17 @@ static const char *or_nothing(const char *text)
 	return text != NULL ? text : "";
 }
 
+struct history_failure history_failure_of(const cJSON *record)
+{
+	return (struct history_failure){
+		.step = json_get_string(record, "step"),
+		.task = json_get_string(record, "task"),
+		.reason = json_get_string(record, "reason"),
+		.error = json_get_string(record, "error"),
+		.summary = json_get_string(record, "summary"),
+	};
+}
+
 static struct mark mark_of(const struct history_failure *f)
 {
 	char *error = without_numbers(or_nothing(f->error));
@@ -146,13 +157,7 @@ static size_t in_common(const struct marks *a, const struct marks *b)
 static void take_task(struct past *past, const cJSON *record)
 {
 	const char *status = json_get_string(record, "status");
-	const struct history_failure f = {
-		.step = json_get_string(record, "step"),
-		.task = json_get_string(record, "task"),
-		.reason = json_get_string(record, "reason"),
-		.error = json_get_string(record, "error"),
-		.summary = json_get_string(record, "summary"),
-	};
+	const struct history_failure f = history_failure_of(record);
 	struct mark mark = mark_of(&f);
 
 	if (status != NULL && strcmp(status, "failed") == 0)

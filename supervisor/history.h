@@ -5,6 +5,7 @@
 #ifndef POLLARD_HISTORY_H
 #define POLLARD_HISTORY_H
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -18,6 +19,9 @@ struct history_failure {
 	const char *error;   /* "exit 1"; its numbers and those of the summary do not count */
 	const char *summary; /* the line that tells most: "disk full on node 17" */
 };
+
+/* What a record of a task that ended tells of it; the strings stay the record's. */
+struct history_failure history_failure_of(const cJSON *record);
 
 /*
  * Appends one line without a newline, such as

@@ -66,7 +66,7 @@ static char *near_workflow(const char *name)
 	while (stream != NULL && count < WORKFLOWS_MAX && (entry = readdir(stream)) != NULL) {
 		const char *dot = strrchr(entry->d_name, '.');
 		if (dot != NULL && dot != entry->d_name && strcmp(dot, ".yaml") == 0)
-			names[count++] = strndup(entry->d_name, (size_t)(dot - entry->d_name));
+			names[count++] = xmemdup0(entry->d_name, (size_t)(dot - entry->d_name));
 	}
 	const char *near = names_suggest(name, (const char *const *)names, count);
 	char *found = near != NULL ? xstrdup(near) : NULL;

@@ -119,7 +119,7 @@ void record_reopen(struct record *r, const struct config *config, struct rundir 
 		.lease_fd = lease_fd,
 		.journal = journal,
 		.state = state_new() };
-	*dir = (struct rundir){ .fd = -1, .out_fd = -1, .merged_fd = -1 };
+	*dir = (struct rundir)RUNDIR_NONE;
 }
 
 void record_close(struct record *r)

@@ -374,13 +374,7 @@ static int resume_any(const struct config *config, worker_fn worker, bool edited
 		.edited = edited,
 		.arena.kind = ARENA_SMALL,
 		.taken = TAKEOVER_INIT };
-	struct run run = { .config = &s.config,
-		.worker = worker,
-		.loaded.fd = -1,
-		.input_fd = -1,
-		.record = { .lock_fd = -1, .lease_fd = -1 },
-		.launch.null_fd = -1,
-		.name_lock = -1 };
+	struct run run = RUN_NEW(&s.config, worker);
 	/* as in run_main() */
 	signal(SIGUSR1, SIG_IGN);
 	int status = resume(&s, &run);

@@ -504,13 +504,7 @@ static int run_all(struct run *run, worker_fn worker)
 
 int run_main(const struct config *config, worker_fn worker)
 {
-	struct run run = { .config = config,
-		.worker = worker,
-		.loaded.fd = -1,
-		.input_fd = -1,
-		.record = { .lock_fd = -1, .lease_fd = -1 },
-		.launch.null_fd = -1,
-		.name_lock = -1 };
+	struct run run = RUN_NEW(config, worker);
 	/* asked for its status before there is one, or in its last moment, a run does not die of it */
 	signal(SIGUSR1, SIG_IGN);
 	int status = run_all(&run, worker);

@@ -174,7 +174,7 @@ static int make_run(struct rundir *dir, int runs)
 
 static void rundir_clear(struct rundir *dir)
 {
-	*dir = (struct rundir){ .fd = -1, .out_fd = -1, .merged_fd = -1 };
+	*dir = (struct rundir)RUNDIR_NONE;
 }
 
 /* Opens dir->id and what is in it. */

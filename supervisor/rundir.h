@@ -24,6 +24,12 @@ struct rundir {
 	int merged_fd; /* its merged/ */
 };
 
+/* None that is open. */
+#define RUNDIR_NONE \
+	{ \
+		.fd = -1, .out_fd = -1, .merged_fd = -1 \
+	}
+
 /*
  * --state-dir, $POLLARD_STATE_DIR, $XDG_STATE_HOME/pollard or ~/.local/state/pollard, absolute
  * (relative ones are taken from the working directory, except XDG_STATE_HOME, which is ignored

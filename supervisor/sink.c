@@ -203,15 +203,20 @@ void sink_add(struct sink *s, const void *data, size_t len)
 	last->len += len;
 }
 
-void sink_addf(struct sink *s, const char *fmt, ...)
+void sink_vaddf(struct sink *s, const char *fmt, va_list ap)
 {
 	struct buf b = BUF_INIT;
-	va_list ap;
-	va_start(ap, fmt);
 	buf_vaddf(&b, fmt, ap);
-	va_end(ap);
 	sink_add(s, b.data, b.len);
 	buf_free(&b);
+}
+
+void sink_addf(struct sink *s, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	sink_vaddf(s, fmt, ap);
+	va_end(ap);
 }
 
 /* Appends text with the tag before each line; *line_open says whether the line before went on. */

@@ -11,6 +11,7 @@
 #define POLLARD_SINK_H
 
 #include <poll.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,7 @@ void sink_close(struct sink *s);
 /* Appends bytes. */
 void sink_add(struct sink *s, const void *data, size_t len);
 void sink_addf(struct sink *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sink_vaddf(struct sink *s, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 /*
  * Appends a stream as one piece. With a tag each line begins with "TAG\t". A
  * newline is added after a last line without one when `whole_lines`.

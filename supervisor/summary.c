@@ -221,16 +221,13 @@ static int by_task(const void *a, const void *b)
 
 void summary_say(struct run *run, const char *fmt, ...)
 {
-	struct buf line = BUF_INIT;
 	va_list ap;
 	va_start(ap, fmt);
-	buf_vaddf(&line, fmt, ap);
-	va_end(ap);
 	if (run->config->cron)
-		buf_add(&run->held, line.data, line.len);
+		buf_vaddf(&run->held, fmt, ap);
 	else
-		sink_add(run->err, line.data, line.len);
-	buf_free(&line);
+		sink_vaddf(run->err, fmt, ap);
+	va_end(ap);
 }
 
 static void print_held(struct run *run)

@@ -19,7 +19,7 @@ struct takeover {
 
 #define TAKEOVER_INIT \
 	{ \
-		.dir = { .fd = -1, .out_fd = -1, .merged_fd = -1 }, .lock_fd = -1, .lease_fd = -1 \
+		.dir = RUNDIR_NONE, .lock_fd = -1, .lease_fd = -1 \
 	}
 
 /*

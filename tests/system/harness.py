@@ -56,6 +56,19 @@ def crc32c(data, crc=0):
     return crc ^ 0xFFFFFFFF
 
 
+def sealed(body):
+    """A line of the journal, without its newline: all of it up to the checksum, and that."""
+    return body + b',"crc":"%08x"}' % crc32c(body)
+
+
+def holds(pid, part):
+    """Whether the process has a file open in whose path that is."""
+    try:
+        return any(part in os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return False
+
+
 def parse_record(line, seq=None):
     """A line of the journal as an object; anything wrong with its frame is a failure."""
     tail = re.fullmatch(rb',"crc":"([0-9a-f]{8})"}', line[-18:])

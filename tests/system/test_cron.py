@@ -10,7 +10,7 @@ import subprocess
 import time
 from datetime import datetime, timedelta, timezone
 
-from harness import crc32c
+from harness import holds, sealed
 
 # What cron gives, and no more: no LANG, no terminal, a short PATH.
 CRON = {"LC_ALL": None, "TZ": None, "USER": None, "POLLARD_DATA": None, "XDG_CONFIG_HOME": None, "XDG_STATE_HOME": None,
@@ -78,15 +78,6 @@ def hold(t):
     return run
 
 
-def has_open(pid, part):
-    """Whether a process has a file open in whose path that is."""
-    top = f"/proc/{pid}/fd"
-    try:
-        return any(part in os.readlink(os.path.join(top, fd)) for fd in os.listdir(top))
-    except FileNotFoundError:
-        return False
-
-
 def test_if_running(t):
     """a run of the name that goes on: skipped, refused, waited for, or nobody's business"""
     first = hold(t)
@@ -100,7 +91,7 @@ def test_if_running(t):
     t.run("pollard", "run", "--name", "nightly", "--shell", input="touch beside\n")
     t.check(os.path.exists(t.path("other")) and os.path.exists(t.path("beside")), "not run")
     waits = t.start("pollard", "run", "--name", "nightly", "--if-running", "wait", "--shell", input="test -e go && touch after\n")
-    t.wait_for(lambda: has_open(waits.popen.pid, "/locks/"), "the lock to be asked for")
+    t.wait_for(lambda: holds(waits.popen.pid, "/locks/"), "the lock to be asked for")
     t.check(not os.path.exists(t.path("after")), "did not wait")
     t.write("go", "")
     first.expect(0)
@@ -287,8 +278,7 @@ def test_example_units(t):
 # Hundreds of runs.
 
 def seal(record):
-    line = json.dumps(record, separators=(",", ":"), ensure_ascii=False)[:-1].encode()
-    return line + b',"crc":"%08x"}\n' % crc32c(line)
+    return sealed(json.dumps(record, separators=(",", ":"), ensure_ascii=False)[:-1].encode()) + b"\n"
 
 
 def make_runs(t, count, newest, **more):

@@ -78,19 +78,6 @@ def put_journal(t, data):
         f.write(data)
 
 
-def with_crc(line):
-    return line + b',"crc":"%08x"}\n' % harness.crc32c(line)
-
-
-def holds(pid, name):
-    """Whether the process has a file of that name open."""
-    try:
-        return any(os.path.basename(os.readlink(f"/proc/{pid}/fd/{fd}")) == name
-                   for fd in os.listdir(f"/proc/{pid}/fd"))
-    except OSError:
-        return False
-
-
 # Killed.
 
 def test_list(t):
@@ -557,7 +544,7 @@ def test_living_worker(t):
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         p = t.start(*RESUME)
-        t.wait_for(lambda: holds(p.pid, "lease"), "the lease to be looked at")
+        t.wait_for(lambda: harness.holds(p.pid, "/lease"), "the lease to be looked at")
         t.equal(p.status, None)
         t.equal(log(t), ["slow 1"])
     finally:
@@ -619,7 +606,7 @@ def test_newer(t):
     """a newer version's journal is refused, and left alone"""
     interrupted_list(t)
     lines = journal_bytes(t).splitlines(keepends=True)
-    lines[-1] = with_crc(lines[-1][:-19].replace(b'{"v":1,', b'{"v":2,'))
+    lines[-1] = harness.sealed(lines[-1][:-19].replace(b'{"v":1,', b'{"v":2,')) + b"\n"
     put_journal(t, b"".join(lines))
     t.contains(t.run(*RESUME, status=74).err, "newer version")
     t.equal(journal_bytes(t), b"".join(lines))

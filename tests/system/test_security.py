@@ -151,7 +151,7 @@ def test_paths_in_the_record(t):
                 if "stdout_path" in record:
                     record["stdout_path"] = bad
                 body = json.dumps(record, separators=(",", ":")).encode()[:-1]
-                f.write(body + b',"crc":"%08x"}\n' % harness.crc32c(body))
+                f.write(harness.sealed(body) + b"\n")
         p = t.run("pollard", "show", os.path.basename(t.run_dir()), "1", status=None)
         t.check("secret" not in p.out + p.err, f"it opened {bad}")
 
@@ -255,7 +255,7 @@ def test_newer_version(t):
     journal = one_run(t)
     with open(journal, "rb") as f:
         bodies = [line.replace(b'{"v":1,', b'{"v":2,')[:-18] for line in f.read().splitlines()]
-    data = b"".join(body + b',"crc":"%08x"}\n' % harness.crc32c(body) for body in bodies)
+    data = b"".join(harness.sealed(body) + b"\n" for body in bodies)
     with open(journal, "wb") as f:
         f.write(data)
     for command in ("show", "failed"):
@@ -274,15 +274,14 @@ def test_unknown_keys(t):
     lines[0] = add_key(lines[0], b',"later":{"a":[1]}')
     seq = json.loads(lines[-1])["seq"] + 1
     body = b'{"v":1,"seq":%d,"time":"2026-01-01T00:00:00.000Z","event":"from-the-future","x":1' % seq
-    lines.append(body + b',"crc":"%08x"}' % harness.crc32c(body))
+    lines.append(harness.sealed(body))
     with open(journal, "wb") as f:
         f.write(b"\n".join(lines) + b"\n")
     t.equal(t.run("pollard", "show").out, expected)
 
 
 def add_key(line, text):
-    body = line[:-18] + text
-    return body + b',"crc":"%08x"}' % harness.crc32c(body)
+    return harness.sealed(line[:-18] + text)
 
 
 # More than one at a time.
