@@ -50,7 +50,8 @@ enum tag {
 	TAG_WARNING,
 	TAG_FILE,
 	TAG_SESSION,
-	TAG_USAGE, /* tokens in, tokens out, the bits of a double: below 0 when it is not known */
+	TAG_USAGE,  /* tokens in, tokens out, the bits of a double: below 0 when it is not known */
+	TAG_UNSURE, /* nothing: that it is there says it */
 	TAG_COUNT
 };
 
@@ -98,6 +99,7 @@ static const struct rule rules[TAG_COUNT] = {
 	[TAG_FILE] = { 1, PATH_MAX * 3, true, "name of a file empty, too long or not UTF-8" },
 	[TAG_SESSION] = { 1, SESSION_MAX, true, "session empty, too long or not UTF-8" },
 	[TAG_USAGE] = { USAGE_SIZE, USAGE_SIZE, false, "usage of another length" },
+	[TAG_UNSURE] = { 0, 0, false, "a mark with something in it" },
 };
 
 /* A message while it is read; nothing in it but pointers into the frame. */
@@ -252,6 +254,8 @@ static void add_fields(struct buf *out, const struct result *r)
 		add_text(out, TAG_FILE, r->files[i]);
 	add_text(out, TAG_SESSION, r->session);
 	add_usage(out, &r->usage);
+	if (r->unsure)
+		add_field(out, TAG_UNSURE, NULL, 0);
 }
 
 /* Appends a header without the length, which end_frame() sets. Returns where it is. */
@@ -428,6 +432,9 @@ static bool take_bytes(struct decoder *d, unsigned tag, const char *data, size_t
 		return take_session(d, data, len, r);
 	case TAG_USAGE:
 		return take_usage(d, data, &r->usage);
+	case TAG_UNSURE:
+		r->unsure = true;
+		break;
 	default:
 		return wrong(d, "unknown field");
 	}

@@ -134,6 +134,7 @@ struct result {
 	struct usage
 	    session_usage; /* of all attempts in its session, where the client tells that; else not known */
 	char *session;	   /* by which the client can go on with it; or NULL */
+	bool unsure;	   /* a rate limit that only words about load tell of; not on record */
 	int64_t retry_ms;  /* a rate limit: how long the service asks to wait; 0: it did not say */
 	int64_t resets_ms; /* a quota: when it is there again, wall clock; 0: not known */
 	char *warning;	   /* what a person should know although the status stands; or NULL */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/clock.h"
 #include "shared/json.h"
 #include "shared/text.h"
 #include "shared/words.h"
@@ -314,16 +315,36 @@ static bool take_verdict(struct run *run)
 	return true;
 }
 
+/* Who is asked; the built-in one too (NULL) where the backend is closed. False: it opens later. */
+static bool choose(struct run *run, const struct agent **agent)
+{
+	const char *name = steps_debugger(run);
+	*agent = NULL;
+	if (strcmp(name, "builtin") == 0)
+		return true;
+	struct buf why = BUF_INIT;
+	*agent = agents_find(run->loaded.agents, name);
+	int64_t at = pressure_asks_at(run, *agent, &why);
+	if (at == THROTTLE_NEVER) {
+		progress_line(&run->progress, "the %s debugger is not asked: %s", safe(name),
+		    safe(buf_str(&why)));
+		*agent = NULL;
+	}
+	buf_free(&why);
+	return at == THROTTLE_NEVER || at <= clock_mono_ms();
+}
+
 bool ask_begin(struct run *run, const struct ladder_step *step)
 {
+	const struct agent *agent;
 	/* of the ladder before this one */
 	verdict_free(&run->asking.verdict);
 	if (take_verdict(run))
 		return true;
+	if (!choose(run, &agent))
+		return false;
 	make_request(run, step);
-	const char *name = steps_debugger(run);
-	return ask(run,
-	    strcmp(name, "builtin") == 0 ? NULL : agents_find(run->loaded.agents, name));
+	return ask(run, agent);
 }
 
 void ask_over(struct run *run, const struct attempt *attempt)
@@ -352,6 +373,8 @@ void ask_over(struct run *run, const struct attempt *attempt)
 	add_usage(event, &r->usage);
 	record_event(&run->record, event);
 	spend(run, a->agent, r);
+	if (a->agent != NULL)
+		pressure_asked(run, a->agent, r);
 	free(ids);
 
 	if (good) {
@@ -369,16 +392,56 @@ void ask_over(struct run *run, const struct attempt *attempt)
 	free(why);
 }
 
+/* NULL: it is a command, or names none that there is. */
+static const struct agent *fixing_agent(const struct run *run)
+{
+	const struct verdict_fix *fix = &run->asking.verdict.fix;
+	if (fix->kind != FIX_AGENT || run->loaded.agents == NULL)
+		return NULL;
+	return agents_find(run->loaded.agents, fix->agent);
+}
+
+/* It could not begin. */
+static void fail_fix(struct run *run, const char *why)
+{
+	struct result r;
+	result_init(&r);
+	r.status = RESULT_FAILED;
+	result_set_error(&r, "%s", why);
+	ask_fixed(run, &r);
+	result_free(&r);
+}
+
+/* True when it has begun; else *why, or nothing in it: its backend opens later. */
+static bool start_fix(struct run *run, const struct task *task, struct buf *why)
+{
+	struct job job;
+	if (task->kind == TASK_AGENT) {
+		if (task->agent == NULL || load_unreachable(&run->loaded, task) != NULL) {
+			buf_addf(why, "there is no agent '%s' that can be used",
+			    run->asking.verdict.fix.agent);
+			return false;
+		}
+		int64_t at = pressure_asks_at(run, task->agent, why);
+		if (at == THROTTLE_NEVER || at > clock_mono_ms())
+			return false;
+	}
+	progress_line(&run->progress, "carrying out the fix of the verdict");
+	launch_job(&run->launch, &job, run->step, task, run->asking.asked, NULL, NULL);
+	if (start_aside(run, &job, TASK_OF_FIX, job.timeout_ms))
+		return true;
+	buf_addstr(why, "cannot start a worker for it");
+	return false;
+}
+
 bool ask_fix(struct run *run)
 {
 	const struct verdict_fix *fix = &run->asking.verdict.fix;
-	struct job job;
 	struct task task = { .id = FIX_ID };
 	struct task_more more = { .timeout_ms = UNSET, .idle_timeout_ms = UNSET, .retries = UNSET };
 	if (fix->kind == FIX_AGENT) {
 		task.kind = TASK_AGENT;
-		task.agent =
-		    run->loaded.agents != NULL ? agents_find(run->loaded.agents, fix->agent) : NULL;
+		task.agent = fixing_agent(run);
 		task.text = fix->prompt;
 		task.text_len = strlen(fix->prompt);
 	} else {
@@ -387,31 +450,19 @@ bool ask_fix(struct run *run)
 		more.argv = (const char *const *)fix->argv;
 		task.more = &more;
 	}
-	bool started = false;
 	bool good;
 	if (recorded_fix(run, &good)) {
 		ladder_fixed(&run->ladder, good);
 		return true;
 	}
-	bool usable = task.kind == TASK_ARGV ||
-	    (task.agent != NULL && load_unreachable(&run->loaded, &task) == NULL);
-	progress_line(&run->progress, "carrying out the fix of the verdict");
-	if (usable) {
-		launch_job(&run->launch, &job, run->step, &task, run->asking.asked, NULL, NULL);
-		started = start_aside(run, &job, TASK_OF_FIX, job.timeout_ms);
+	struct buf why = BUF_INIT;
+	bool moved = start_fix(run, &task, &why);
+	if (!moved && why.len > 0) {
+		fail_fix(run, buf_str(&why));
+		moved = true;
 	}
-	if (!started) {
-		struct result r;
-		result_init(&r);
-		r.status = RESULT_FAILED;
-		if (usable)
-			result_set_error(&r, "cannot start a worker for it");
-		else
-			result_set_error(&r, "there is no agent '%s' that can be used", fix->agent);
-		ask_fixed(run, &r);
-		result_free(&r);
-	}
-	return true;
+	buf_free(&why);
+	return moved;
 }
 
 void ask_fixed(struct run *run, const struct result *r)
@@ -431,11 +482,10 @@ void ask_fixed(struct run *run, const struct result *r)
 	json_add_seconds(event, "seconds", r->duration_ms);
 	add_usage(event, &r->usage);
 	record_event(&run->record, event);
-	spend(run,
-	    fix->kind == FIX_AGENT && run->loaded.agents != NULL ?
-		agents_find(run->loaded.agents, fix->agent) :
-		NULL,
-	    r);
+	const struct agent *agent = fixing_agent(run);
+	spend(run, agent, r);
+	if (agent != NULL)
+		pressure_asked(run, agent, r);
 	progress_line(&run->progress, "the fix %s%s%s", good ? "succeeded" : "failed",
 	    good ? "" : ": ", good || r->error == NULL ? "" : safe(r->error));
 	if (!run->stop.stopping)

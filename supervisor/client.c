@@ -346,7 +346,8 @@ static const char **pack(struct line *line)
 	char *block = xmalloc(pointers + line->text.len);
 	const char **words = (const char **)block;
 
-	memcpy(block + pointers, line->text.data, line->text.len);
+	if (line->text.len > 0)
+		memcpy(block + pointers, line->text.data, line->text.len);
 	for (size_t i = 0; i < line->count; i++)
 		words[i] = block + pointers + line->places[i];
 	words[line->count] = NULL;

@@ -303,13 +303,11 @@ static void add_backend(struct buf *out, const struct client *client, const stru
 	buf_addf(&line, "%s%s", b->name, client->chosen ? ", the first client on PATH" : "");
 	add_labelled(out, "backend", buf_str(&line));
 	buf_reset(&line);
+	bool may_grow = client->access == ACCESS_READ && !agent->says_access;
 	buf_addf(&line, "%s%s%s", access_text(client->access),
-	    client->access == ACCESS_READ ? ", unless its task says that it writes" : "",
+	    may_grow ? ", unless its task says that it writes" : "",
 	    backend_holds(b, client->access) ? "" : "; the client is not held to it");
-	if (agent->says_access)
-		add_labelled(out, "access", access_text(client->access));
-	else
-		add_labelled(out, "access", buf_str(&line));
+	add_labelled(out, "access", buf_str(&line));
 	buf_free(&line);
 	if (agent->model != NULL && client_model(client, agent) == NULL)
 		add_labelled(out, "left out", "its model, of which this backend knows nothing");

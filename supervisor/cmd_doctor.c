@@ -19,6 +19,7 @@
 #include "supervisor/client.h"
 #include "supervisor/commands.h"
 #include "supervisor/datadir.h"
+#include "supervisor/memory.h"
 #include "supervisor/reading.h"
 
 /* A worker and its command have so many descriptors between them. */
@@ -190,43 +191,31 @@ static void check_processes(struct doctor *d)
 		    limit.rlim_cur < want ? ": few for clients that start their own" : "");
 }
 
-/* "MemAvailable: 123 kB" of /proc/meminfo, in bytes; 0 when it is not known. */
-static uint64_t memory_available(void)
-{
-	FILE *file = fopen("/proc/meminfo", "re");
-	char line[128];
-	uint64_t kb = 0;
-
-	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-		if (strncmp(line, "MemAvailable:", 13) == 0)
-			kb = strtoull(line + 13, NULL, 10);
-	}
-	if (file != NULL)
-		fclose(file);
-	return kb * 1024;
-}
-
 static void check_memory(struct doctor *d)
 {
-	uint64_t bytes = memory_available();
+	struct memory memory;
+	uint64_t bytes, total;
 	char size[32];
 
-	if (bytes == 0)
-		return;
-	say(d, bytes < MEMORY_MIN ? DOUBTFUL : FINE, "memory",
-	    "%s available; one client takes 170 to 610 MB", format_size(size, sizeof(size), bytes));
+	memory_open(&memory, "");
+	if (memory_look(&memory, &bytes, &total))
+		say(d, bytes < MEMORY_MIN ? DOUBTFUL : FINE, "memory",
+		    "%s available; one client takes 170 to 610 MB",
+		    format_size(size, sizeof(size), bytes));
+	memory_close(&memory);
 }
 
 static void check_terminal(struct doctor *d)
 {
 	const char *term = getenv("TERM");
+	const char *ci = getenv("CI");
 
 	if (!isatty(STDERR_FILENO))
 		say(d, FINE, "terminal", "none on standard error: progress is one line a change");
 	else if (term == NULL || *term == '\0' || strcmp(term, "dumb") == 0)
 		say(d, DOUBTFUL, "terminal", "TERM is '%s': progress is one line a change",
 		    term != NULL ? safe(term) : "");
-	else if (getenv("CI") != NULL && *getenv("CI") != '\0')
+	else if (ci != NULL && *ci != '\0')
 		say(d, DOUBTFUL, "terminal", "CI is set: progress is one line a change");
 	else
 		say(d, FINE, "terminal", "%s", safe(term));

@@ -71,10 +71,19 @@ static int open_beside(struct target *t)
 	return 0;
 }
 
-/* Of a link what it leads to is replaced; what is no file (/dev/null, a pipe) is written to. */
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/*
+ * Of a link what it leads to is replaced; what is no file (/dev/null, a pipe) is written to, and so
+ * is standard output by whatever name: what its reader has there already stays.
+ */
 static int target_open(struct target *t, const char *name)
 {
 	struct stat st;
+	struct stat out;
 	bool there;
 
 	*t = (struct target){ .name = name, .out = stdout };
@@ -83,6 +92,10 @@ static int target_open(struct target *t, const char *name)
 		return 0;
 	}
 	there = stat(name, &st) == 0;
+	if (there && fstat(STDOUT_FILENO, &out) == 0 && is_same_file(&st, &out)) {
+		t->name = NULL;
+		return 0;
+	}
 	if (there && !S_ISREG(st.st_mode)) {
 		t->out = fopen(name, "we");
 		return t->out != NULL ? 0 : cannot_write(name);
@@ -142,8 +155,19 @@ static double last_success(const char *file, const struct report *r)
 	return value > 0 && value < 1e12 ? value : 0;
 }
 
+/* Whether the report has gone to that file already: as standard output, or with -O. */
+static bool is_target(const struct config *config, const struct stat *file)
+{
+	const char *name = config->report_file;
+	struct stat st;
+	bool there = name == NULL || strcmp(name, "-") == 0 ? fstat(STDOUT_FILENO, &st) == 0 :
+							      stat(name, &st) == 0;
+
+	return there && is_same_file(&st, file);
+}
+
 /* Beside what it is asked for: a CI job that sets the variable shows what is in that file. */
-static int append_summary(const struct report *r)
+static int append_summary(const struct config *config, const struct report *r)
 {
 	const char *file = getenv("GITHUB_STEP_SUMMARY");
 	struct buf text = BUF_INIT;
@@ -158,6 +182,10 @@ static int append_summary(const struct report *r)
 		if (fd >= 0)
 			close(fd);
 		return status;
+	}
+	if (is_target(config, &st)) {
+		close(fd);
+		return 0;
 	}
 	size_t used = S_ISREG(st.st_mode) && st.st_size > 0 ? (size_t)st.st_size : 0;
 	int status = 0;
@@ -212,7 +240,7 @@ static int report_run(const struct config *config, const struct rundir *dir,
 		status = target_close(&target, status);
 	}
 	if (status == 0 && strcmp(config->report_format, "markdown") == 0)
-		status = append_summary(&r);
+		status = append_summary(config, &r);
 	report_free(&r);
 	return status;
 }

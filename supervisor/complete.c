@@ -109,28 +109,31 @@ static void offer_backends(struct completion *c)
 		offer(c, backends[i].name, "");
 }
 
+static int is_workflow(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name);
+
+	return len > 5 && is_word(entry->d_name + len - 5, ".yaml");
+}
+
 /* Those that ship are called by their names. */
 static void offer_workflows(struct completion *c)
 {
 	struct buf path = BUF_INIT;
-	const struct dirent *entry;
-	DIR *dir;
+	struct dirent **entries = NULL;
+	int count;
 
 	buf_addf(&path, "%s/workflows", data_directory());
-	dir = opendir(buf_str(&path));
+	count = scandir(buf_str(&path), &entries, is_workflow, alphasort);
 	buf_free(&path);
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		size_t len = strlen(entry->d_name);
+	for (int i = 0; i < count; i++) {
+		char *name = entries[i]->d_name;
 
-		if (len <= 5 || !is_word(entry->d_name + len - 5, ".yaml"))
-			continue;
-		char *name = strndup(entry->d_name, len - 5);
-		if (name != NULL)
-			offer(c, name, "a workflow that ships with pollard");
-		free(name);
+		name[strlen(name) - 5] = '\0';
+		offer(c, name, "a workflow that ships with pollard");
+		free(entries[i]);
 	}
-	if (dir != NULL)
-		closedir(dir);
+	free(entries);
 }
 
 static void offer_topics(struct completion *c)
@@ -153,12 +156,15 @@ static char *find_root(const struct completion *c)
 	int argc = 2;
 	char *root = NULL;
 
-	for (size_t i = 0; i + 1 < c->count; i++) {
-		if (is_word(c->words[i], "--state-dir")) {
-			argv[2] = "--state-dir";
-			argv[3] = (char *)(uintptr_t)c->words[i + 1];
-			argc = 4;
-		}
+	for (size_t i = 0; i < c->count; i++) {
+		bool alone = is_word(c->words[i], "--state-dir");
+
+		if (!alone && strncmp(c->words[i], "--state-dir=", 12) != 0)
+			continue;
+		argv[2] = (char *)(uintptr_t)c->words[i];
+		argc = 3;
+		if (alone && i + 1 < c->count)
+			argv[argc++] = (char *)(uintptr_t)c->words[++i];
 	}
 	if (options_parse(argc, argv, NULL, &config, &command, &error) == 0)
 		root = state_root(&config);

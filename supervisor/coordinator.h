@@ -191,8 +191,9 @@ struct run {
 	bool on_ladder;	       /* a resumed run was interrupted in it */
 	struct replay *replay; /* of a resumed run: what is on record; NULL */
 	int name_lock;	       /* --if-running; -1: none */
-	struct buf held;    /* --cron: said before the report, and printed behind its first line */
-	unsigned resumed;   /* how often it was */
+	struct buf held;  /* --cron: said before the report, and printed behind its first line */
+	bool reported;	  /* --cron: the report is printed, and what is said now comes behind it */
+	unsigned resumed; /* how often it was */
 	uint32_t input_cut; /* a stream that cannot be read on after this record; 0 */
 	int64_t earlier_ms; /* by the clock, before it was resumed */
 	bool escalated;
@@ -328,7 +329,10 @@ bool budget_allows(const struct run *run, const struct task *task);
 /* Nothing is left for the run. */
 bool budget_is_spent(const struct run *run);
 
-/* summary.c: a line for people, at once; with --cron behind the first line of the report. */
+/*
+ * summary.c: a line for people, at once. With --cron behind the first line of the report, which a run
+ * without anything to report does not have.
+ */
 void summary_say(struct run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* start.c */
@@ -446,5 +450,7 @@ void intake_free(struct run *run);
 int summary_status(const struct run *run);
 /* The last block on standard error. */
 void summary_print(struct run *run, const struct totals *totals);
+/* When nothing more can go wrong: with --cron reports what went wrong since, and only then. */
+void summary_end(struct run *run, const struct totals *totals);
 
 #endif

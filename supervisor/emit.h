@@ -23,13 +23,13 @@ struct lent {
 	int err_fd;
 };
 
-/* Declared by the coordinator as { ... }; emit_free() closes what was never printed. */
 /* What a verdict says of one task. */
 struct told {
 	size_t task;
 	char *cause;
 };
 
+/* Declared by the coordinator as { ... }; emit_free() closes what was never printed. */
 struct emit {
 	const struct config *config;
 	const struct record *record;

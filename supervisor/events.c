@@ -156,12 +156,14 @@ static cJSON *options_object(const struct config *c, const struct plan *plan)
 	json_add_integer(o, "budget_tokens", (int64_t)c->budget_tokens);
 	cJSON_AddItemToObject(o, "budget_usd", cJSON_CreateNumber(c->budget_usd));
 	json_add_string(o, "output", output_text(c->output));
+	json_add_bool(o, "output_given", c->output_given);
 	json_add_bool(o, "keep_order", c->keep_order);
 	json_add_bool(o, "tag", c->tag);
 	json_add_string(o, "sync", sync_text(c->sync));
 	/* one that was found on PATH too: the run goes on with it, whatever is there then */
 	json_add_string(o, "backend", c->backend != NULL ? c->backend : plan->backend);
 	json_add_bool(o, "backend_given", c->backend_given);
+	json_add_bool(o, "private_config", c->private_config);
 	return o;
 }
 

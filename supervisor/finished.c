@@ -152,6 +152,7 @@ static void print(struct run *run, const struct replay *r, const struct totals *
 		run->stop.signal = signal;
 	/* that standard output cannot be written is said too */
 	stop_check(run);
+	summary_end(run, totals);
 	loop_drain(run->loop, run->stop.signal != 0 ? 0 : -1);
 }
 

@@ -101,22 +101,24 @@ static const char *const topic_texts[] = {
 	"Agents: Markdown files whose body is the system prompt\n"
 	"\n"
 	"  ---\n"
-	"  name: shout\n"
-	"  description: Says it louder\n"
-	"  command: tr a-z A-Z\n"
+	"  name: reviewer\n"
+	"  description: Reads one file and says what is wrong with it\n"
+	"  tools: Read, Grep\n"
 	"  ---\n"
-	"  You answer in capitals.\n"
+	"  You review one file. A line for each finding.\n"
 	"\n"
 	"Searched in .pollard/agents, .claude/agents, .opencode/agent, .gemini/agents\n"
 	"here, then in $XDG_CONFIG_HOME/pollard/agents and the same below the home\n"
 	"directory. The first of a name wins; 'pollard agents' lists them.\n"
 	"\n"
-	"command: is the program that is asked, split into words as a shell does, but\n"
-	"without one. It reads the system prompt, an empty line and the prompt on\n"
-	"standard input and answers on standard output. {prompt_file}, {system_file},\n"
-	"{model} and {task} in its words are replaced; what is given as a file is not\n"
-	"on standard input. Other keys of pollard: timeout, idle_timeout, retries,\n"
-	"tokens, output.\n",
+	"A client asks them: --backend, else backend: in the file, else the setting,\n"
+	"else the first of claude, codex, gemini, opencode, pi and qwen on PATH (not\n"
+	"with --cron). access: read or write says what it may do; without it an agent\n"
+	"writes when its task has 'writes' or its tools edit.\n"
+	"\n"
+	"command: makes any program an agent. It reads the system prompt, an empty line\n"
+	"and the prompt on standard input; {prompt_file}, {system_file}, {model} and\n"
+	"{task} in its words are replaced. All keys: 'man pollard-agents'.\n",
 
 	"The run record\n"
 	"\n"
@@ -443,16 +445,16 @@ static void mdoc_item(struct buf *out, const struct option_info *o)
 	}
 }
 
-/* The options of a command that stand in groups from first to last, under a heading. */
-static void mdoc_list(struct buf *out, const char *heading, enum command command, unsigned first,
-    unsigned last)
+/* The options of a command under a heading: those that every command has, or the others. */
+static void mdoc_list(struct buf *out, const char *heading, enum command command, bool common)
 {
 	bool begun = false;
 
-	for (unsigned group = first; group <= last; group++) {
+	for (unsigned group = 0; group < GROUP_COUNT; group++) {
 		for (size_t i = 0; i < option_count; i++) {
 			const struct option_info *o = &option_table[i];
-			if (o->group != group || !option_belongs(o, command))
+			if (o->group != group || !option_belongs(o, command) ||
+			    (o->commands == IN_ALL) != common)
 				continue;
 			if (!begun)
 				buf_addf(out, ".Ss Options of %s\n.Bl -tag -width Ds\n", heading);
@@ -471,9 +473,10 @@ static void mdoc_options(struct buf *out)
 		/* the options of plan are those of run, without a few */
 		if (c->availability == NOW && c->summary != NULL && i != COMMAND_PLAN)
 			mdoc_list(out, i == COMMAND_RUN ? "run and plan" : c->name, (enum command)i,
-			    0, GROUP_GENERAL - 1);
+			    false);
 	}
-	mdoc_list(out, "every command, also before it", COMMAND_HELP, GROUP_GENERAL, GROUP_GENERAL);
+	mdoc_list(out, "pollard without a command", COMMAND_NONE, false);
+	mdoc_list(out, "every command, also before it", COMMAND_HELP, true);
 }
 
 static void mdoc_environment(struct buf *out)

@@ -53,9 +53,11 @@ static bool says_lost(const char *text)
 	return false;
 }
 
-/* A client that has been told to go on with what it does not know would be told so again. */
-static bool session_is_lost(const struct result *last)
+bool launch_lost_session(const struct result *last)
 {
+	if (last->status != RESULT_FAILED ||
+	    (last->reason != REASON_EXIT && last->reason != REASON_AGENT))
+		return false;
 	return (last->error != NULL && says_lost(last->error)) ||
 	    says_lost(buf_str(&last->err.data));
 }
@@ -73,7 +75,7 @@ static bool can_resume(const struct client *client, const struct result *last)
 		return false;
 	/* a session that is too long only grows */
 	return last->reason != REASON_CONTEXT && !launch_was_held_back(last) &&
-	    !session_is_lost(last);
+	    !launch_lost_session(last);
 }
 
 /* Its result is let go of before the worker is started. */

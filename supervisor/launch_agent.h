@@ -11,6 +11,11 @@
  */
 void launch_agent(struct launch *l, struct job *job, const struct task *task,
     const struct result *last);
+/*
+ * Whether an attempt that went on with a session failed because its client does not know that one. From
+ * what the client says, in many words: never more than a guess.
+ */
+bool launch_lost_session(const struct result *last);
 /* Whether the service did not let it work: then it begins once more as if it had not. */
 bool launch_was_held_back(const struct result *last);
 /* Whether the standard output of the job is for programs: events that its adapter reads. */

@@ -167,6 +167,7 @@ int loop_start(struct loop *l, const struct job *job, size_t task, int64_t limit
 	struct attempt *a = xcalloc(1, sizeof *a);
 	a->task = task;
 	a->number = job->attempt;
+	a->resumed = job->session != NULL;
 	a->slot = take_slot(l);
 	a->pid = pid;
 	a->fd = fd;

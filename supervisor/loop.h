@@ -39,6 +39,7 @@ struct attempt {
 	int stop_sent;	   /* SIGTERM or SIGQUIT; 0: not asked to stop */
 	struct buf said;   /* its newest line of output; empty: none told */
 	int64_t said_mono; /* when it was heard of last, or started */
+	bool resumed;	   /* its client was told to go on with a session */
 	int out_fd;	   /* the unnamed files lent to it; -1 */
 	int err_fd;
 };

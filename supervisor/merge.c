@@ -277,6 +277,22 @@ static bool can_ask(struct run *run, const struct agent *agent, const struct tem
 	return good;
 }
 
+/* Whether its backend lets it be asked now; else it is asked later, or has failed. */
+static bool may_ask(struct run *run, const struct agent *agent)
+{
+	struct buf why = BUF_INIT;
+	int64_t at = pressure_asks_at(run, agent, &why);
+	bool now = at <= clock_mono_ms();
+	run->merge_at = now || at == THROTTLE_NEVER ? 0 : at;
+	if (at == THROTTLE_NEVER) {
+		progress_line(&run->progress, "%s is not asked to merge the results: %s",
+		    safe(agent->name), safe(buf_str(&why)));
+		fail_merge(run, agent, buf_str(&why));
+	}
+	buf_free(&why);
+	return now;
+}
+
 static bool ask_agent(struct run *run)
 {
 	const struct agent *agent = merging_agent(run);
@@ -290,7 +306,7 @@ static bool ask_agent(struct run *run)
 	const struct template_part plain = { .text = ask_by_default, .len = task.text_len };
 	const struct template by_default = { &plain, 1 };
 	const struct template *prompt = more != NULL ? more->merge_prompt : NULL;
-	if (!can_ask(run, agent, prompt))
+	if (!can_ask(run, agent, prompt) || !may_ask(run, agent))
 		return false;
 	run->merge_asked++;
 	launch_job(&run->launch, &job, run->step, &task, run->merge_numbers + run->merge_asked,
@@ -417,6 +433,7 @@ static void answered(struct run *run, struct attempt *attempt)
 		run->merge_numbers + run->merge_asked, run->record.kept ? &run->record.dir : NULL));
 	const struct task task = { .agent = agent };
 	budget_spend(run, &task, &r->usage);
+	pressure_asked(run, agent, r);
 	if (r->status == RESULT_SUCCEEDED) {
 		run->merge_stage = MERGE_WRITE;
 		/* without a run directory a long answer is in the file that was lent */

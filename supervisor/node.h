@@ -29,13 +29,15 @@ struct node {
 	uint32_t step;		  /* index in the plan */
 	uint16_t attempts;	  /* started */
 	uint16_t
-	    forgiven;	 /* of these: do not count against its retries (the run was interrupted) */
+	    forgiven; /* of these: do not count against its retries (interrupted, or see pressure.h) */
 	uint8_t state;	 /* enum node_state */
 	uint8_t status;	 /* enum result_status, once final */
 	uint8_t reason;	 /* enum reason of the last attempt, or why it never ran */
 	uint8_t level;	 /* recovery level of its last attempt */
 	uint8_t lane;	 /* of the schedule: its backend's, see pressure.c; 0: it has none */
 	uint8_t limited; /* attempts that a limit of its service ended, in this process */
+	uint8_t unsure;	 /* of these, in a row until now: that may have been something else */
+	bool afresh;	 /* its client has lost a session: no attempt goes on with one any more */
 	bool laddered;	 /* the ladder has dealt with it already */
 	bool shown;	 /* printed */
 	bool live;	 /* printed as it came */

@@ -91,7 +91,6 @@ const struct command_info command_table[COMMAND_COUNT] = {
 #define IN_RECORD \
 	(IN_RESUMED | IN(COMMAND_STATUS) | IN(COMMAND_SHOW) | IN(COMMAND_FAILED) | \
 	    IN(COMMAND_REPORT) | IN(COMMAND_CLEAN) | IN(COMMAND_DOCTOR))
-#define IN_ALL (~0U)
 #define TO(member) .offset = offsetof(struct config, member)
 #define GIVEN(member) .given = offsetof(struct config, member)
 

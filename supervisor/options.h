@@ -41,6 +41,7 @@ enum command {
 enum availability { NOW, LATER };
 
 #define COMMAND_WORDS_MAX 2
+#define IN_ALL (~0U)   /* in option_info.commands: every command has it */
 #define OPTIONS_MAX 80 /* the table may not have more */
 
 /* One command. Constant; told apart by its place in the table, enum command. */

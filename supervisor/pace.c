@@ -99,6 +99,12 @@ void pace_slow_down(struct pace *p, int64_t now)
 	p->begun = p->refused = 0;
 }
 
+void pace_at_most(struct pace *p, int64_t spacing_us)
+{
+	if (p->known_us == 0 && (p->spacing_us == 0 || p->spacing_us > spacing_us))
+		p->spacing_us = spacing_us;
+}
+
 void pace_wait(struct pace *p, int64_t at)
 {
 	if (p->spacing_us > 0 && p->next_us < at * US_PER_MS)

@@ -2,7 +2,8 @@
  * How fast attempts of one backend may begin one after another, found out from where its service
  * refused them. Pure: no clock.
  *
- * Until something is refused there is no pace. Between two refusals the service let through as much
+ * Until something is refused there is no pace, and then the caller's (pace_at_most()) until two
+ * refusals are far enough apart to tell more. Between two refusals the service let through as much
  * as it gives in that time, or less when it was not asked for more: so the pace is never slower than
  * that for long, and never faster for long than the one that was refused. It is held for some good
  * ends and then quickens, slowly first.
@@ -35,6 +36,8 @@ void pace_succeeded(struct pace *p);
 void pace_refused(struct pace *p);
 /* A burst of refusals began. */
 void pace_slow_down(struct pace *p, int64_t now);
+/* Until it is known what the service bears, starts are no more than so many microseconds apart. */
+void pace_at_most(struct pace *p, int64_t spacing_us);
 /* Nothing starts before `at`. */
 void pace_wait(struct pace *p, int64_t at);
 /* When the next one may begin; 0: at once. */

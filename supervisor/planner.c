@@ -44,6 +44,7 @@ static const struct {
 	const char *name;
 	const char *text;
 } advices[ADVICE_KINDS] = {
+	[ADVICE_NO_TASK] = { "no-task", "there is no task" },
 	[ADVICE_ONE_TASK] = { "one-task", "there is one task" },
 	[ADVICE_ASKED] = { "asked", "it was asked for, as for a failure that is being debugged" },
 	[ADVICE_DEPENDENCIES] = { "dependencies", "tasks need what others yield" },
@@ -280,6 +281,11 @@ void planner_step(struct step_plan *out, const struct config *config, const stru
 		.slots = effective_jobs(config, plan, step),
 		.tokens_at_once = effective_tokens_at_once(config, plan, step) };
 	conflicts_find(&out->conflicts, plan, step);
+	if (step->count == 0 && (step->more == NULL || step->more->foreach == NULL)) {
+		out->recommendation = RECOMMEND_SEQUENTIAL;
+		out->advice[ADVICE_NO_TASK] = true;
+		return;
+	}
 	if (step->count == 0) {
 		bool asked = effective_sequential(config, step);
 		out->recommendation = asked ? RECOMMEND_SEQUENTIAL : RECOMMEND_PARALLEL;

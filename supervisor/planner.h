@@ -52,6 +52,7 @@ const char *recommendation_text(enum recommendation r);
 
 /* Why it is recommended, each at most once. */
 enum advice_kind {
+	ADVICE_NO_TASK,	 /* there is nothing to do */
 	ADVICE_ONE_TASK, /* there is one task only */
 	ADVICE_ASKED,	 /* somebody asked for one after another, as for failures being debugged */
 	ADVICE_DEPENDENCIES, /* tasks need what others yield */

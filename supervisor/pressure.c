@@ -10,6 +10,7 @@
 #include "supervisor/coordinator.h"
 #include "supervisor/effective.h"
 #include "supervisor/events.h"
+#include "supervisor/launch_agent.h"
 
 /* Memory is looked at so often: while there is enough of it, and while there is not. */
 #define LOOK_MS 100
@@ -37,26 +38,34 @@ static uint32_t jobs_of(const struct run *run)
 				   run->config->jobs;
 }
 
-unsigned pressure_lane(struct run *run, const struct task *task)
+/* The lane, maybe not in use yet; 0: none. */
+static unsigned number_of(const struct run *run, const struct task *task, const struct backend **b)
 {
-	struct pressure *p = &run->pressure;
 	if (task->kind != TASK_AGENT || run->config->rehearse)
 		return 0;
 	const struct client *client = load_client(&run->loaded, task->agent, task);
 	if (client == NULL)
 		return 0;
-	const struct backend *b = client->backend;
-	size_t lane = 1 + (b != NULL ? (size_t)(b - backends) : nbackends);
-	if (lane > SCHEDULE_LANES)
+	*b = client->backend;
+	size_t lane = 1 + (*b != NULL ? (size_t)(*b - backends) : nbackends);
+	return lane <= SCHEDULE_LANES ? (unsigned)lane : 0;
+}
+
+unsigned pressure_lane(struct run *run, const struct task *task)
+{
+	struct pressure *p = &run->pressure;
+	const struct backend *b;
+	unsigned lane = number_of(run, task, &b);
+	if (lane == 0)
 		return 0;
 	struct pressed *l = &p->lanes[lane];
 	if (!l->used) {
 		*l = (struct pressed){ .used = true, .backend = b };
 		throttle_init(&l->throttle, b != NULL && !run->config->no_adapt, jobs_of(run));
 		if (p->nlanes <= lane)
-			p->nlanes = (unsigned)lane + 1;
+			p->nlanes = lane + 1;
 	}
-	return (unsigned)lane;
+	return lane;
 }
 
 static struct pressed *lane_of(struct run *run, size_t task)
@@ -160,12 +169,17 @@ bool pressure_stopped(const struct run *run, size_t task)
 	return run->pressure.lanes[nodes_at(&run->nodes, task)->lane].throttle.stopped;
 }
 
-int64_t pressure_opens_at(const struct run *run, size_t task)
+/* When one that needs no slot may start. */
+static int64_t opens_at(const struct throttle *t)
 {
-	const struct throttle *t = &run->pressure.lanes[nodes_at(&run->nodes, task)->lane].throttle;
 	if (t->stopped)
 		return THROTTLE_NEVER;
 	return t->gate_at > t->parked_at ? t->gate_at : t->parked_at;
+}
+
+int64_t pressure_opens_at(const struct run *run, size_t task)
+{
+	return opens_at(&run->pressure.lanes[nodes_at(&run->nodes, task)->lane].throttle);
 }
 
 int64_t pressure_due(const struct run *run, int64_t now)
@@ -311,20 +325,19 @@ static void stop_lane(struct run *run, struct pressed *l, enum reason reason)
 }
 
 /* Takes notice of how the attempt ended; true when it need not count. */
-static bool notice(struct run *run, struct pressed *l, const struct attempt *a)
+static bool notice(struct run *run, struct pressed *l, const struct result *r, int64_t began)
 {
-	const struct result *r = &a->result;
 	struct throttle *t = &l->throttle;
 	int64_t now = clock_mono_ms();
 	uint32_t running =
 	    (uint32_t)schedule_lane_running(run->schedule, (unsigned)(l - run->pressure.lanes));
 	if (r->status == RESULT_SUCCEEDED)
-		throttle_succeeded(t);
+		throttle_succeeded(t, r->duration_ms, running);
 	if (r->status != RESULT_FAILED)
 		return false;
 	switch (r->reason) {
 	case REASON_RATE_LIMIT:
-		if (throttle_refused(t, now, a->started_mono, running, r->retry_ms, arc4random()))
+		if (throttle_refused(t, now, began, running, r->retry_ms, arc4random()))
 			tell_limit(run, l, now);
 		return t->adapts;
 	case REASON_QUOTA:
@@ -347,7 +360,6 @@ static void forgive(struct run *run, struct attempt *a)
 	struct node *node = nodes_at(&run->nodes, a->task);
 	struct result *r = &a->result;
 	node->forgiven++;
-	node->limited++;
 	node->spent_ms += r->duration_ms;
 	run->sequential_ms += r->duration_ms;
 	run->step_sequential_ms += r->duration_ms;
@@ -371,14 +383,76 @@ static void forgive(struct run *run, struct attempt *a)
 	attempt_free(a);
 }
 
+/* The attempt met a limit: whether the task may do so once more. */
+static bool bear_with(struct node *node, const struct result *r)
+{
+	if (!r->unsure)
+		node->unsure = 0;
+	else if (node->unsure <= UNSURE_MAX)
+		node->unsure++;
+	if (node->limited >= LIMITED_MAX || node->unsure > UNSURE_MAX)
+		return false;
+	node->limited++;
+	return true;
+}
+
+/* It could not even begin. Nothing is gone on with any more: so this is forgiven once. */
+static bool lost_session(struct run *run, struct node *node, const struct attempt *a)
+{
+	if (!a->resumed || !launch_lost_session(&a->result))
+		return false;
+	node->afresh = true;
+	progress_line(&run->progress, "%s: its client has lost the session: begins afresh",
+	    safe(node->task->id));
+	return true;
+}
+
 bool pressure_over(struct run *run, struct attempt *a)
 {
 	struct pressed *l = lane_of(run, a->task);
-	if (l == NULL || !notice(run, l, a) ||
-	    nodes_at(&run->nodes, a->task)->limited >= LIMITED_MAX)
+	struct node *node = nodes_at(&run->nodes, a->task);
+	if (l == NULL)
+		return false;
+	bool limited = notice(run, l, &a->result, a->started_mono);
+	if (!(limited ? bear_with(node, &a->result) : lost_session(run, node, a)))
 		return false;
 	forgive(run, a);
 	return true;
+}
+
+int64_t pressure_asks_at(const struct run *run, const struct agent *agent, struct buf *why)
+{
+	const struct task task = { .kind = TASK_AGENT, .agent = agent };
+	const struct backend *b;
+	const struct pressed *l = &run->pressure.lanes[number_of(run, &task, &b)];
+	if (!l->used)
+		return 0;
+	if (l->throttle.stopped) {
+		buf_addf(why,
+		    l->stopped == REASON_AUTH ? "authentication with %s failed" :
+						"the quota of %s is used up",
+		    name_of(l));
+		return THROTTLE_NEVER;
+	}
+	if (is_too_late(run, l, clock_mono_ms())) {
+		char time[40];
+		add_time(time, sizeof time, l->resets_ms);
+		buf_addf(why, "the quota of %s is there again at %s, after the deadline",
+		    name_of(l), time);
+		return THROTTLE_NEVER;
+	}
+	return opens_at(&l->throttle);
+}
+
+void pressure_asked(struct run *run, const struct agent *agent, const struct result *r)
+{
+	const struct task task = { .kind = TASK_AGENT, .agent = agent };
+	/* one that ended well tells nothing of how many tasks may run */
+	if (r->status != RESULT_FAILED)
+		return;
+	unsigned lane = pressure_lane(run, &task);
+	if (lane > 0)
+		notice(run, &run->pressure.lanes[lane], r, clock_mono_ms() - r->duration_ms);
 }
 
 void pressure_heard(struct run *run, const struct event *e)

@@ -17,6 +17,8 @@
 
 /* How often a task's attempts may meet a limit before the next one counts as any that fails. */
 #define LIMITED_MAX 20
+/* The same, in a row, where only words about load tell of one: the service may be broken. */
+#define UNSURE_MAX 3
 
 /* One backend: a lane of the schedule. Those of agents with a command of their own share one. */
 struct pressed {
@@ -61,10 +63,18 @@ int64_t pressure_opens_at(const struct run *run, size_t task);
 /* When something that waits could start; INT64_MAX: nothing waits for a time. */
 int64_t pressure_due(const struct run *run, int64_t now);
 /*
- * An attempt is over, its slot not given back yet. True when it met a limit and does not count: it
- * is on record, the task waits for its next attempt, and the attempt is freed.
+ * An attempt is over, its slot not given back yet. True when it met a limit, or only found out that
+ * its client has lost the session to go on with, and does not count: it is on record, the task waits for its next attempt, and the attempt is freed.
  */
 bool pressure_over(struct run *run, struct attempt *a);
+/*
+ * Agents that are no task's: a debugger, one that merges, one that carries out a fix. When it may be
+ * asked (monotonic, ms; at most the present: at once). THROTTLE_NEVER: not any more, and *why says
+ * why.
+ */
+int64_t pressure_asks_at(const struct run *run, const struct agent *agent, struct buf *why);
+/* It was asked and has ended so: takes notice of what that tells of its backend. */
+void pressure_asked(struct run *run, const struct agent *agent, const struct result *r);
 /* A client that goes on by itself says that its service holds it back. */
 void pressure_heard(struct run *run, const struct event *e);
 /* Why a task of a backend that is closed is final without an attempt; false when that is not why. */

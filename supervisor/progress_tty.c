@@ -235,6 +235,11 @@ void screen_suspend(struct screen *s)
 		sink_uncover(s->err);
 }
 
+void screen_wait(struct screen *s)
+{
+	s->next_at = clock_mono_ms() + FRAME_MS;
+}
+
 void screen_resume(struct screen *s)
 {
 	if (!s->on)

@@ -75,6 +75,8 @@ void screen_resized(struct screen *s);
 /* Before this process stops, and when it goes on: others have written to the terminal. */
 void screen_suspend(struct screen *s);
 void screen_resume(struct screen *s);
+/* Between the two, when it has stopped: draws nothing before SIGCONT is heard, which has come already. */
+void screen_wait(struct screen *s);
 /* Nothing is drawn any more; what stands there goes with the next bytes that are written. */
 void screen_over(struct screen *s);
 void screen_free(struct screen *s);

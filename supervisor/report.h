@@ -87,6 +87,8 @@ struct report_attempt {
 	uint64_t err_bytes;
 	const char *out_tail; /* the last lines, of attempts that did not succeed; NULL: none */
 	const char *err_tail;
+	bool answered; /* out_tail is of an agent's answer, which is not its standard output */
+	uint64_t answer_bytes;
 	struct usage usage;
 	uint64_t max_rss_kb;
 	int64_t cpu_ms;

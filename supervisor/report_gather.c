@@ -8,7 +8,6 @@
 #include "shared/text.h"
 #include "shared/words.h"
 
-#define ANSWER_MAX 500 /* characters of an answer that is no verdict, of a fix */
 /* Further apart, somebody has set the wall clock while the attempt ran. */
 #define CLOCKS_APART_MS 1000
 
@@ -19,14 +18,14 @@ static uint64_t get_count(const cJSON *record, const char *key)
 	return value > 0 && value < 9e15 ? (uint64_t)value : 0;
 }
 
-static unsigned get_small(const cJSON *record, const char *key)
+unsigned gather_small(const cJSON *record, const char *key)
 {
 	uint64_t value = get_count(record, key);
 
 	return value < UINT32_MAX ? (unsigned)value : UINT32_MAX;
 }
 
-static int64_t get_ms(const cJSON *record, const char *key)
+int64_t gather_ms(const cJSON *record, const char *key)
 {
 	double seconds = json_get_number(record, key, 0);
 
@@ -80,8 +79,8 @@ static size_t add_attempt(struct gather *g, size_t task, const cJSON *record)
 	    table_grow(r->attempts, &r->attempts_cap, r->nattempts + 1, sizeof(*r->attempts));
 	r->attempts[r->nattempts] = (struct report_attempt){
 		.task = task,
-		.number = get_small(record, "attempt"),
-		.level = get_small(record, "level"),
+		.number = gather_small(record, "attempt"),
+		.level = gather_small(record, "level"),
 		.phase = REPORT_RUNNING,
 		.exit_status = -1,
 		.started_ms = g->last_ms,
@@ -109,7 +108,7 @@ static void set_times(struct report_attempt *a, const cJSON *record)
 	int64_t started = get_time(record, "started");
 	int64_t ended = get_time(record, "finished");
 
-	a->duration_ms = get_ms(record, "seconds");
+	a->duration_ms = gather_ms(record, "seconds");
 	if (started > 0)
 		a->started_ms = started;
 	a->ended_ms = ended > 0 ? ended : a->started_ms + a->duration_ms;
@@ -135,14 +134,14 @@ static void attempt_finished(struct gather *g, struct gathered_task *t, size_t t
     const cJSON *record)
 {
 	struct report *r = g->r;
-	unsigned number = get_small(record, "attempt");
+	unsigned number = gather_small(record, "attempt");
 	bool open = t->open > 0 && r->attempts[t->open - 1].number == number;
 	size_t at = open ? t->open - 1 : add_attempt(g, task, record);
 	struct report_attempt *a = &r->attempts[at];
 
 	t->open = 0;
 	a->phase = REPORT_ENDED;
-	a->level = get_small(record, "level");
+	a->level = gather_small(record, "level");
 	set_ending(a, record);
 	set_times(a, record);
 	a->signal = report_member(r, record, "signal");
@@ -153,13 +152,18 @@ static void attempt_finished(struct gather *g, struct gathered_task *t, size_t t
 	a->out_bytes = get_count(record, "stdout_bytes");
 	a->err_bytes = get_count(record, "stderr_bytes");
 	a->max_rss_kb = get_count(record, "max_rss");
-	a->cpu_ms = get_ms(record, "cpu_seconds");
-	a->leftovers = get_small(record, "leftover_processes");
+	a->cpu_ms = gather_ms(record, "cpu_seconds");
+	a->leftovers = gather_small(record, "leftover_processes");
 	if (!usage_from_json(&a->usage, json_get(record, "usage")))
 		a->usage.known = false;
 	if (a->status != RESULT_SUCCEEDED) {
+		const char *answer = json_get_string(record, "text");
+
+		/* standard output of a client is events, not for people */
+		a->answered = answer != NULL;
+		a->answer_bytes = answer != NULL ? strlen(answer) : 0;
 		a->err_tail = report_tail(g, record, "stderr");
-		a->out_tail = report_tail(g, record, "stdout");
+		a->out_tail = report_tail(g, record, a->answered ? "text" : "stdout");
 	}
 	t->spent_ms += a->duration_ms;
 	gather_usage(&t->usage, record, t->agent != NULL);
@@ -226,148 +230,11 @@ static void task_event(struct gather *g, const char *event, size_t step, const c
 		task_finished(g, t, record);
 }
 
-/* Verdicts and what was done about them. */
-
-static const char *words_line(struct report *r, const cJSON *array)
+/* What was used by something that is no task of the step. */
+static void spent_beside(struct report *r, size_t step, const cJSON *record, bool agent)
 {
-	struct buf line = BUF_INIT;
-	const cJSON *word;
-
-	cJSON_ArrayForEach(word, array)
-	{
-		if (line.len > 0)
-			buf_addch(&line, ' ');
-		if (cJSON_IsString(word))
-			words_quote(&line, word->valuestring);
-	}
-	const char *text = report_line_cut(r, buf_str(&line), ANSWER_MAX);
-	buf_free(&line);
-	return text;
-}
-
-/* {"agent", "prompt"} or {"run": [...]} in one line; NULL when there is none. */
-static const char *fix_line(struct report *r, const cJSON *fix)
-{
-	const char *agent = json_get_string(fix, "agent");
-	const char *prompt = json_get_string(fix, "prompt");
-	struct buf line = BUF_INIT;
-
-	if (cJSON_IsArray(json_get(fix, "run")))
-		return words_line(r, json_get(fix, "run"));
-	if (agent == NULL || prompt == NULL)
-		return NULL;
-	buf_addf(&line, "%s: %s", agent, prompt);
-	const char *text = report_line_cut(r, buf_str(&line), ANSWER_MAX);
-	buf_free(&line);
-	return text;
-}
-
-static void add_group(struct gather *g, size_t step, struct report_group *group, const cJSON *said)
-{
-	const cJSON *ids = json_get(said, "tasks");
-	const cJSON *id;
-	int count = cJSON_IsArray(ids) ? cJSON_GetArraySize(ids) : 0;
-	size_t *tasks = arena_take(&g->r->arena, ((size_t)count + 1) * sizeof(*tasks));
-
-	group->cause = report_member(g->r, said, "cause");
-	group->tasks = tasks;
-	cJSON_ArrayForEach(id, ids)
-	{
-		size_t at = cJSON_IsString(id) ?
-		    replay_find_task(&g->replay, step, id->valuestring) :
-		    REPLAY_NONE;
-
-		if (at == REPLAY_NONE || at >= g->tasks_cap)
-			continue;
-		tasks[group->ntasks++] = at;
-		g->tasks[at].cause = group->cause;
-	}
-}
-
-static void add_groups(struct gather *g, size_t step, struct report_verdict *v, const cJSON *said)
-{
-	const cJSON *list = json_get(said, "groups");
-	const cJSON *item;
-	int count = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 0;
-
-	if (count == 0)
-		return;
-	struct report_group *groups = arena_take(&g->r->arena, (size_t)count * sizeof(*groups));
-	cJSON_ArrayForEach(item, list)
-	{
-		add_group(g, step, &groups[v->ngroups++], item);
-	}
-	v->groups = groups;
-}
-
-/* Without groups it is about all that have failed and are not over yet. */
-static void cause_for_all(struct gather *g, size_t step, const char *cause)
-{
-	const struct replay *p = &g->replay;
-
-	for (size_t t = p->steps[step].first; t != REPLAY_NONE; t = p->tasks[t].next)
-		if (t < g->tasks_cap && !p->tasks[t].final && p->tasks[t].failures > 0)
-			g->tasks[t].cause = cause;
-}
-
-static void verdict(struct gather *g, size_t step, const cJSON *record)
-{
-	struct report *r = g->r;
-	const cJSON *said = json_get(record, "verdict");
-
-	r->verdicts =
-	    table_grow(r->verdicts, &r->verdicts_cap, r->nverdicts + 1, sizeof(*r->verdicts));
-	struct report_verdict *v = &r->verdicts[r->nverdicts++];
-	*v = (struct report_verdict){
-		.step = step,
-		.time_ms = g->last_ms,
-		.level = get_small(record, "level"),
-		.debugger = report_member(r, record, "debugger"),
-		.valid = cJSON_IsTrue(json_get(record, "valid")),
-		.error = report_member(r, record, "error"),
-		.answer = report_line_cut(r, json_get_string(record, "answer"), ANSWER_MAX),
-		.relation = report_member(r, said, "relation"),
-		.cause = report_member(r, said, "cause"),
-		.strategy = report_member(r, said, "strategy"),
-		.fix = fix_line(r, json_get(said, "fix")),
-		.escalate = cJSON_IsTrue(json_get(said, "escalate")),
-		.duration_ms = get_ms(record, "seconds"),
-	};
-	if (v->debugger == NULL)
-		v->debugger = "builtin";
-	add_groups(g, step, v, said);
-	if (v->ngroups == 0 && v->cause != NULL)
-		cause_for_all(g, step, v->cause);
-}
-
-static void add_remark(struct gather *g, enum report_remark_kind kind, size_t step, unsigned level,
-    const char *text)
-{
-	struct report *r = g->r;
-
-	r->remarks = table_grow(r->remarks, &r->remarks_cap, r->nremarks + 1, sizeof(*r->remarks));
-	r->remarks[r->nremarks++] = (struct report_remark){
-		.kind = kind,
-		.step = step,
-		.time_ms = g->last_ms,
-		.level = level,
-		.text = text != NULL ? text : "",
-	};
-}
-
-/* "succeeded: make db", "failed: make db: exit 2" */
-static void fix(struct gather *g, size_t step, const cJSON *record)
-{
-	struct report *r = g->r;
-	const char *status = report_member(r, record, "status");
-	const char *what = fix_line(r, record);
-	const char *error = report_member(r, record, "error");
-	struct buf line = BUF_INIT;
-
-	buf_addf(&line, "%s%s%s%s%s", status != NULL ? status : "tried", what != NULL ? ": " : "",
-	    what != NULL ? what : "", error != NULL ? ": " : "", error != NULL ? error : "");
-	add_remark(g, REPORT_FIX, step, 0, arena_strdup(&r->arena, buf_str(&line)));
-	buf_free(&line);
+	gather_usage(&r->steps[step].usage, record, agent);
+	gather_usage(&r->usage, record, agent);
 }
 
 static void step_event(struct gather *g, const char *event, size_t step, const cJSON *record)
@@ -377,63 +244,78 @@ static void step_event(struct gather *g, const char *event, size_t step, const c
 	if (strcmp(event, "step-finished") == 0) {
 		r->steps[step].when = report_member(r, record, "when");
 	} else if (strcmp(event, "verdict") == 0) {
-		verdict(g, step, record);
+		const char *debugger = json_get_string(record, "debugger");
+		gather_verdict(g, step, record);
+		spent_beside(r, step, record, debugger != NULL && strcmp(debugger, "builtin") != 0);
 	} else if (strcmp(event, "fix") == 0) {
-		fix(g, step, record);
+		gather_fix(g, step, record);
+		spent_beside(r, step, record, json_get_string(record, "agent") != NULL);
 	} else if (strcmp(event, "recovery") == 0) {
-		add_remark(g, REPORT_RECOVERY, step, get_small(record, "level"),
+		gather_remark(g, REPORT_RECOVERY, step, gather_small(record, "level"),
 		    report_member(r, record, "text"));
 	} else if (strcmp(event, "escalated") == 0) {
 		r->steps[step].escalated = report_member(r, record, "reason");
-		add_remark(g, REPORT_ESCALATED, step, 0, r->steps[step].escalated);
+		gather_remark(g, REPORT_ESCALATED, step, 0, r->steps[step].escalated);
 	} else if (strcmp(event, "merge-finished") == 0) {
-		gather_usage(&r->steps[step].usage, record, true);
-		gather_usage(&r->usage, record, true);
+		spent_beside(r, step, record, true);
 	}
 }
 
 /* The run. */
 
+static void describe_step(struct gather *g, const cJSON *item)
+{
+	struct report *r = g->r;
+	const char *id = json_get_string(item, "id");
+	size_t at = id != NULL ? replay_find_step(&g->replay, id) : REPLAY_NONE;
+
+	if (at == REPLAY_NONE)
+		return;
+	r->steps = table_grow(r->steps, &r->steps_cap, at + 1, sizeof(*r->steps));
+	if (r->nsteps <= at)
+		r->nsteps = at + 1;
+	struct report_step *s = &r->steps[at];
+	s->id = report_line(r, id);
+	s->title = report_member(r, item, "title");
+	s->goal = report_member(r, item, "goal");
+	s->jobs = json_get(item, "jobs") != NULL ? get_count(item, "jobs") : r->jobs;
+	if (g->sequential)
+		s->jobs = 1;
+}
+
+/* What an edited list tells anew. */
+static void describe(struct gather *g, const cJSON *record)
+{
+	const cJSON *item;
+
+	g->r->goal = report_member(g->r, record, "goal");
+	g->sequential = cJSON_IsTrue(json_get(json_get(record, "options"), "sequential"));
+	g->r->jobs = g->sequential ? 1 : get_count(record, "jobs");
+	cJSON_ArrayForEach(item, json_get(record, "steps"))
+	{
+		describe_step(g, item);
+	}
+}
+
 static void run_started(struct gather *g, const cJSON *record)
 {
 	struct report *r = g->r;
-	const cJSON *item;
 
 	if (r->started_ms != 0)
 		return;
 	r->started_ms = g->last_ms;
 	r->version = report_member(r, record, "version");
 	r->name = report_member(r, record, "name");
-	r->goal = report_member(r, record, "goal");
 	r->cwd = report_member(r, record, "cwd");
-	r->command = words_line(r, json_get(record, "command"));
+	r->command = gather_words(r, json_get(record, "command"));
 	r->rehearsal = cJSON_IsTrue(json_get(record, "rehearsal"));
-	g->sequential = cJSON_IsTrue(json_get(json_get(record, "options"), "sequential"));
-	r->jobs = g->sequential ? 1 : get_count(record, "jobs");
-	cJSON_ArrayForEach(item, json_get(record, "steps"))
-	{
-		const char *id = json_get_string(item, "id");
-		size_t at = id != NULL ? replay_find_step(&g->replay, id) : REPLAY_NONE;
-
-		if (at == REPLAY_NONE)
-			continue;
-		r->steps = table_grow(r->steps, &r->steps_cap, at + 1, sizeof(*r->steps));
-		if (r->nsteps <= at)
-			r->nsteps = at + 1;
-		struct report_step *s = &r->steps[at];
-		s->id = report_line(r, id);
-		s->title = report_member(r, item, "title");
-		s->goal = report_member(r, item, "goal");
-		s->jobs = json_get(item, "jobs") != NULL ? get_count(item, "jobs") : r->jobs;
-		if (g->sequential)
-			s->jobs = 1;
-	}
+	describe(g, record);
 }
 
 static void run_finished(struct gather *g, const cJSON *record, struct record_place place)
 {
 	g->r->finish = place;
-	g->seconds_ms = json_get(record, "seconds") != NULL ? get_ms(record, "seconds") : -1;
+	g->seconds_ms = json_get(record, "seconds") != NULL ? gather_ms(record, "seconds") : -1;
 	g->escalation = report_member(g->r, record, "escalation");
 }
 
@@ -465,7 +347,7 @@ static void resumed(struct gather *g, const cJSON *record, int64_t time_ms)
 	g->escalation = NULL;
 	if (again != NULL && again->child != NULL)
 		forget_escalations(g);
-	add_remark(g, REPORT_RESUMED, REPORT_NONE, 0, "resumed");
+	gather_remark(g, REPORT_RESUMED, REPORT_NONE, 0, "resumed");
 }
 
 void gather_record(struct gather *g, const cJSON *record, struct record_place place)
@@ -489,6 +371,8 @@ void gather_record(struct gather *g, const cJSON *record, struct record_place pl
 		step_event(g, event, step, record);
 	else if (strcmp(event, "run-started") == 0)
 		run_started(g, record);
+	else if (strcmp(event, "list-edited") == 0)
+		describe(g, record);
 	else if (strcmp(event, "run-finished") == 0)
 		run_finished(g, record, place);
 }

@@ -1,6 +1,6 @@
 /*
- * The records of a journal on their way into a report. Nobody but report.c, report_gather.c and
- * report_text.c includes this.
+ * The records of a journal on their way into a report. Nobody but report.c, report_gather.c,
+ * report_verdicts.c and report_text.c includes this.
  */
 #ifndef POLLARD_REPORT_GATHER_H
 #define POLLARD_REPORT_GATHER_H
@@ -49,6 +49,18 @@ void gather_record(struct gather *g, const cJSON *record, struct record_place pl
 void gather_lose(struct gather *g);
 void gather_usage(struct report_usage *used, const cJSON *record, bool agent);
 void gather_free(struct gather *g);
+/* A member that is a small number, or seconds; 0 when there is none. */
+unsigned gather_small(const cJSON *record, const char *key);
+int64_t gather_ms(const cJSON *record, const char *key);
+
+/* report_verdicts.c */
+void gather_verdict(struct gather *g, size_t step, const cJSON *record);
+void gather_fix(struct gather *g, size_t step, const cJSON *record);
+/* What happened just now. The text lies in the report's arena; NULL: none. */
+void gather_remark(struct gather *g, enum report_remark_kind kind, size_t step, unsigned level,
+    const char *text);
+/* An array of words as one line of a shell, cut. */
+const char *gather_words(struct report *r, const cJSON *words);
 
 /* report_text.c: text made safe, in the report's arena. NULL for NULL. */
 /* One line; newlines and tabs as escapes. */

@@ -57,6 +57,8 @@ void html_cost(struct buf *out, const struct report_usage *u);
 /* The task's name, cut at `max` bytes; as a link to its row. */
 void html_task(struct buf *out, const struct report *r, const struct report_task *t, size_t max);
 void html_task_link(struct buf *out, const struct report *r, size_t task, size_t max);
+/* The sign of "succeeded", "failed" and the like. */
+const char *html_mark(const char *word);
 /* "✘ failed", by which also those who see no colour can tell it. */
 void html_state(struct buf *out, const char *word);
 /* "s" unless n is 1. */

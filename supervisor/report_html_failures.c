@@ -141,8 +141,10 @@ static void add_attempt(struct buf *out, const struct report *r, const struct re
 	}
 	add_stream(out, r, "Standard error", with_tails ? a->err_tail : NULL, a->err_path,
 	    a->err_bytes);
-	add_stream(out, r, "Standard output", with_tails ? a->out_tail : NULL, a->out_path,
-	    a->out_bytes);
+	if (a->answered && with_tails && a->out_tail != NULL)
+		add_stream(out, r, "Answer", a->out_tail, NULL, a->answer_bytes);
+	add_stream(out, r, "Standard output", with_tails && !a->answered ? a->out_tail : NULL,
+	    a->out_path, a->out_bytes);
 	buf_free(&line);
 }
 

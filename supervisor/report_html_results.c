@@ -174,7 +174,7 @@ static void add_rest(struct buf *out, const char *name, const struct report_usag
 	buf_addstr(out, "<td class=\"n\">–</td><td class=\"n\">–</td></tr>\n");
 }
 
-/* The run's usage counts what is no task's: merging by an agent. */
+/* The run's usage counts what is no task's: merging, debugging and fixes by agents. */
 static struct report_usage rest_of(const struct report *r, const struct used *rows, size_t n)
 {
 	struct report_usage rest = r->usage;
@@ -215,7 +215,7 @@ static void add_table(struct buf *out, const struct report *r)
 	for (size_t i = 0; i < n; i++)
 		add_row(out, &rows[i]);
 	if (rest.told + rest.not_told > 0)
-		add_rest(out, "merging", &rest);
+		add_rest(out, "merging, debugging, fixes", &rest);
 	add_rest(out, "all", &r->usage);
 	buf_addstr(out, "</tbody>\n</table></div>\n");
 }

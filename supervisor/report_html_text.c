@@ -156,7 +156,7 @@ void html_task_link(struct buf *out, const struct report *r, size_t task, size_t
 	buf_addstr(out, "</a>");
 }
 
-void html_state(struct buf *out, const char *word)
+const char *html_mark(const char *word)
 {
 	static const struct {
 		const char *word;
@@ -171,11 +171,16 @@ void html_state(struct buf *out, const char *word)
 		{ "waiting", "○" },
 	};
 
-	buf_addf(out, "<span class=\"state s-%s\">", word);
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
 		if (strcmp(marks[i].word, word) == 0)
-			buf_addf(out, "<span aria-hidden=\"true\">%s </span>", marks[i].mark);
-	buf_addf(out, "%s</span>", word);
+			return marks[i].mark;
+	return "";
+}
+
+void html_state(struct buf *out, const char *word)
+{
+	buf_addf(out, "<span class=\"state s-%s\"><span aria-hidden=\"true\">%s </span>%s</span>",
+	    word, html_mark(word), word);
 }
 
 const char *html_plural(uint64_t n)

@@ -173,13 +173,15 @@ static void add_named_bar(struct buf *out, const struct view *v, const struct ba
 {
 	const struct report_attempt *a = b->first;
 	const struct report_task *t = &v->r->tasks[a->task];
+	/* what went well is the rule */
+	bool well = a->phase == REPORT_ENDED && a->status == RESULT_SUCCEEDED;
 
 	add_plain_bar(out, v, b, x, width, y);
 	buf_addf(out,
 	    "<svg x=\"%.3f%%\" y=\"%d\" width=\"%.3f%%\" height=\"%d\" class=\"name\">"
-	    "<text x=\"5\" y=\"%d\">%s",
-	    x, y, width, v->bar, v->bar - 4,
-	    a->phase != REPORT_ENDED || a->status != RESULT_SUCCEEDED ? "✘ " : "");
+	    "<text x=\"5\" y=\"%d\">%s%s",
+	    x, y, width, v->bar, v->bar - 4, well ? "" : html_mark(report_attempt_word(a)),
+	    well ? "" : " ");
 	html_cut(out, t->id, NAME_MAX_BYTES);
 	if (t->nattempts > 1)
 		buf_addf(out, " #%u", a->number);

@@ -243,7 +243,8 @@ static void add_attempt(struct buf *out, const struct report_attempt *a)
 	}
 	buf_addch(out, '\n');
 	add_tail(out, "Standard error", a->err_tail, a->err_path);
-	add_tail(out, "Standard output", a->out_tail, a->out_path);
+	add_tail(out, a->answered ? "Answer" : "Standard output", a->out_tail,
+	    a->answered ? NULL : a->out_path);
 	buf_free(&line);
 }
 

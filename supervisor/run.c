@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "shared/clock.h"
+#include "shared/json.h"
 #include "shared/quantity.h"
 #include "shared/text.h"
 #include "shared/xalloc.h"
@@ -384,9 +386,12 @@ static int finish_run(struct run *run)
 	drain(run);
 	/* what was found wrong with standard output in the last moment is said as well */
 	stop_check(run);
+	summary_end(run, &totals);
 	drain(run);
-	if (summary_status(run) != status)
+	if (summary_status(run) != status) {
 		record_end(run, &totals);
+		drain(run);
+	}
 	return summary_status(run);
 }
 
@@ -451,10 +456,30 @@ int run_go(struct run *run)
 	return finish_run(run);
 }
 
+/* The last line of `-o json`, of a run that leaves no record. False: it could not be written. */
+static bool print_empty_summary(void)
+{
+	const struct totals none = { 0 };
+	struct buf line = BUF_INIT;
+	cJSON *object = cJSON_CreateObject();
+	json_add_null(object, "run");
+	add_summary(object, &none);
+	json_print(&line, object);
+	buf_addch(&line, '\n');
+	cJSON_Delete(object);
+	fwrite(line.data, 1, line.len, stdout);
+	buf_free(&line);
+	return fflush(stdout) == 0 && ferror(stdout) == 0;
+}
+
 static int nothing_to_do(const struct config *c)
 {
 	const struct counts none = { 0 };
 	enum exit_status status = outcome_exit(&c->require, &none, false, false);
+	if (c->output == OUTPUT_JSON && !print_empty_summary()) {
+		warn("cannot write standard output");
+		return EXIT_IO;
+	}
 	if (status != EXIT_MET)
 		warnx("0 tasks, and '--require' wants some to succeed");
 	else if (c->progress != PROGRESS_NONE)

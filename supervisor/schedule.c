@@ -5,7 +5,7 @@
 
 #include "shared/result.h"
 #include "shared/xalloc.h"
-#include "supervisor/arena.h"
+#include "supervisor/lanes.h"
 
 /* How often the first of the ready tasks is passed over; see schedule.h. */
 #define PASSES_MAX 16
@@ -16,16 +16,6 @@ struct edge {
 	int32_t next;
 };
 
-/* A lane: its ready tasks as a binary heap of indices. */
-struct lane {
-	uint32_t *ready;
-	size_t nready;
-	size_t cap;
-	size_t nheld; /* of `held` */
-	size_t nrunning;
-	uint32_t limit;
-};
-
 /*
  * Made by schedule_new(), freed by schedule_free(). `held` are ready tasks that may not start beside
  * the running ones, in their order. The first `looked` of them may not as long as none of these has
@@ -34,9 +24,7 @@ struct lane {
 struct schedule {
 	struct nodes *nodes;
 	struct schedule_limits limits;
-	struct lane lanes[SCHEDULE_LANES + 1];
-	unsigned nlanes; /* that were used */
-	size_t nready;	 /* in the heaps of all */
+	struct lanes lanes;
 	uint32_t *held;
 	size_t held_first; /* where they begin in the array */
 	size_t nheld;
@@ -62,9 +50,7 @@ struct schedule *schedule_new(struct nodes *nodes, const struct schedule_limits 
 	s->nodes = nodes;
 	s->limits = *limits;
 	s->least = s->looked_least = UINT64_MAX;
-	for (size_t i = 0; i <= SCHEDULE_LANES; i++)
-		s->lanes[i].limit = LANE_UNLIMITED;
-	s->nlanes = 1;
+	lanes_init(&s->lanes, nodes);
 	return s;
 }
 
@@ -72,18 +58,11 @@ void schedule_free(struct schedule *s)
 {
 	if (s == NULL)
 		return;
-	for (size_t i = 0; i <= SCHEDULE_LANES; i++)
-		table_free(s->lanes[i].ready, s->lanes[i].cap, sizeof *s->lanes[i].ready);
+	lanes_free(&s->lanes);
 	free(s->held);
 	free(s->running);
 	free(s->edges);
 	free(s);
-}
-
-static double priority(const struct schedule *s, uint32_t index)
-{
-	const struct task_more *more = nodes_at(s->nodes, index)->task->more;
-	return more != NULL ? more->priority : 0;
 }
 
 static uint64_t tokens(const struct schedule *s, size_t index)
@@ -94,80 +73,25 @@ static uint64_t tokens(const struct schedule *s, size_t index)
 	return t->agent != NULL ? t->agent->tokens : 0;
 }
 
-static bool before(const struct schedule *s, uint32_t a, uint32_t b)
-{
-	double pa = priority(s, a);
-	double pb = priority(s, b);
-	return pa > pb || (pa == pb && a < b);
-}
-
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
-static struct lane *lane_of(struct schedule *s, size_t index)
+static bool before(const struct schedule *s, uint32_t a, uint32_t b)
 {
-	return &s->lanes[nodes_at(s->nodes, index)->lane];
+	return lanes_before(&s->lanes, a, b);
 }
 
-static bool is_open(const struct lane *lane)
+static struct lane *lane_of(struct schedule *s, size_t index)
 {
-	return lane->nrunning < lane->limit;
+	return lanes_of(&s->lanes, index);
 }
 
 static void push_ready(struct schedule *s, uint32_t index)
 {
-	struct lane *lane = lane_of(s, index);
 	s->least = smaller(s->least, tokens(s, index));
-	if (s->nlanes <= (unsigned)(lane - s->lanes))
-		s->nlanes = (unsigned)(lane - s->lanes) + 1;
-	if (lane->nready == lane->cap)
-		lane->ready =
-		    table_grow(lane->ready, &lane->cap, lane->nready + 1, sizeof *lane->ready);
-	size_t at = lane->nready++;
-	s->nready++;
-	while (at > 0 && before(s, index, lane->ready[(at - 1) / 2])) {
-		lane->ready[at] = lane->ready[(at - 1) / 2];
-		at = (at - 1) / 2;
-	}
-	lane->ready[at] = index;
-}
-
-static uint32_t pop_ready(struct schedule *s, struct lane *lane)
-{
-	uint32_t first = lane->ready[0];
-	uint32_t last = lane->ready[--lane->nready];
-	size_t at = 0;
-	s->nready--;
-	for (;;) {
-		size_t child = 2 * at + 1;
-		if (child >= lane->nready)
-			break;
-		if (child + 1 < lane->nready &&
-		    before(s, lane->ready[child + 1], lane->ready[child]))
-			child++;
-		if (!before(s, lane->ready[child], last))
-			break;
-		lane->ready[at] = lane->ready[child];
-		at = child;
-	}
-	if (lane->nready > 0)
-		lane->ready[at] = last;
-	return first;
-}
-
-/* The lane whose first task comes before those of all others; NULL: nothing is ready in any. */
-static struct lane *first_lane(struct schedule *s, bool closed_too)
-{
-	struct lane *best = NULL;
-	for (struct lane *l = s->lanes; l < s->lanes + s->nlanes; l++) {
-		if (l->nready == 0 || (!closed_too && !is_open(l)))
-			continue;
-		if (best == NULL || before(s, l->ready[0], best->ready[0]))
-			best = l;
-	}
-	return best;
+	lanes_push(&s->lanes, index);
 }
 
 static void add_index(uint32_t **list, size_t *n, size_t *cap, size_t index)
@@ -246,7 +170,7 @@ static void opened(struct schedule *s)
 static void give_slot(struct schedule *s, size_t index)
 {
 	struct lane *lane = lane_of(s, index);
-	bool was_open = is_open(lane);
+	bool was_open = lane_is_open(lane);
 	lane->nrunning--;
 	if (!was_open)
 		opened(s);
@@ -270,7 +194,7 @@ bool schedule_has_slot(const struct schedule *s)
 static size_t first_held(struct schedule *s)
 {
 	for (size_t i = 0; i < s->nheld; i++) {
-		if (is_open(lane_of(s, s->held[s->held_first + i])))
+		if (lane_is_open(lane_of(s, s->held[s->held_first + i])))
 			return s->held[s->held_first + i];
 	}
 	return SIZE_MAX;
@@ -390,7 +314,7 @@ static bool next_held(struct schedule *s, uint32_t *index)
 {
 	for (; s->looked < s->nheld; s->looked++) {
 		*index = s->held[s->held_first + s->looked];
-		if (is_open(lane_of(s, *index)))
+		if (lane_is_open(lane_of(s, *index)))
 			return true;
 		s->looked_least = smaller(s->looked_least, tokens(s, *index));
 	}
@@ -403,7 +327,7 @@ bool schedule_next(struct schedule *s, size_t *index)
 		return false;
 	for (;;) {
 		uint32_t next;
-		struct lane *lane = first_lane(s, false);
+		struct lane *lane = lanes_first(&s->lanes, false);
 		bool held =
 		    next_held(s, &next) && (lane == NULL || before(s, next, lane->ready[0]));
 		if (!held && lane == NULL)
@@ -413,7 +337,7 @@ bool schedule_next(struct schedule *s, size_t *index)
 		if (is_short(s, next))
 			return false;
 		if (!held)
-			pop_ready(s, lane);
+			lanes_pop(&s->lanes, lane);
 		if (fits(s, next) && !is_barred(s, next)) {
 			if (held)
 				unhold(s, s->looked);
@@ -464,7 +388,7 @@ void schedule_retry(struct schedule *s, size_t index)
 
 bool schedule_try(struct schedule *s, size_t index)
 {
-	if (!schedule_has_slot(s) || !is_open(lane_of(s, index)) || !fits(s, (uint32_t)index))
+	if (!schedule_has_slot(s) || !lane_is_open(lane_of(s, index)) || !fits(s, (uint32_t)index))
 		return false;
 	take_slot(s, index);
 	return true;
@@ -484,44 +408,44 @@ static void unhold_all(struct schedule *s)
 bool schedule_take(struct schedule *s, size_t *index)
 {
 	unhold_all(s);
-	struct lane *lane = first_lane(s, true);
+	struct lane *lane = lanes_first(&s->lanes, true);
 	if (lane == NULL)
 		return false;
-	*index = pop_ready(s, lane);
+	*index = lanes_pop(&s->lanes, lane);
 	return true;
 }
 
 void schedule_set_lane(struct schedule *s, unsigned lane, uint32_t limit)
 {
-	bool was_open = is_open(&s->lanes[lane]);
-	s->lanes[lane].limit = limit;
-	if (!was_open && is_open(&s->lanes[lane]))
+	bool was_open = lane_is_open(&s->lanes.v[lane]);
+	s->lanes.v[lane].limit = limit;
+	if (!was_open && lane_is_open(&s->lanes.v[lane]))
 		opened(s);
 }
 
 bool schedule_take_lane(struct schedule *s, unsigned lane, size_t *index)
 {
-	if (s->lanes[lane].nheld > 0)
+	if (s->lanes.v[lane].nheld > 0)
 		unhold_all(s);
-	if (s->lanes[lane].nready == 0)
+	if (s->lanes.v[lane].nready == 0)
 		return false;
-	*index = pop_ready(s, &s->lanes[lane]);
+	*index = lanes_pop(&s->lanes, &s->lanes.v[lane]);
 	return true;
 }
 
 size_t schedule_lane_ready(const struct schedule *s, unsigned lane)
 {
-	return s->lanes[lane].nready + s->lanes[lane].nheld;
+	return s->lanes.v[lane].nready + s->lanes.v[lane].nheld;
 }
 
 size_t schedule_lane_running(const struct schedule *s, unsigned lane)
 {
-	return s->lanes[lane].nrunning;
+	return s->lanes.v[lane].nrunning;
 }
 
 size_t schedule_ready(const struct schedule *s)
 {
-	return s->nready + s->nheld;
+	return s->lanes.nready + s->nheld;
 }
 
 size_t schedule_running(const struct schedule *s)

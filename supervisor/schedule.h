@@ -18,11 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "supervisor/lanes.h"
 #include "supervisor/node.h"
-
-/* Lanes that are not the first one (0), which has no limit of its own. */
-#define SCHEDULE_LANES 31
-#define LANE_UNLIMITED UINT32_MAX
 
 struct schedule;
 

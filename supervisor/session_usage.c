@@ -33,23 +33,32 @@ static void take_away(const struct backend *backend, struct usage *usage,
 		usage->usd -= before->usd;
 }
 
+void session_usage_rest(const struct backend *backend, struct result *r, const struct result *last)
+{
+	if ((!backend->adds_tokens && !backend->adds_usd) || r->session == NULL)
+		return;
+	r->session_usage = r->usage;
+	if (last == NULL || last->session == NULL || strcmp(last->session, r->session) != 0 ||
+	    !last->session_usage.known)
+		return;
+	if (r->usage.known)
+		take_away(backend, &r->usage, &last->session_usage);
+	else
+		r->session_usage = last->session_usage;
+}
+
 void session_usage_part(const struct run *run, const struct node *node, struct result *r)
 {
 	const struct backend *backend = backend_of(run, node->task);
 	struct result last;
 
-	if (backend == NULL || (!backend->adds_tokens && !backend->adds_usd) || r->session == NULL)
+	if (backend == NULL)
 		return;
-	r->session_usage = r->usage;
-	if (node->last.offset < 0)
+	if (node->last.offset < 0) {
+		session_usage_rest(backend, r, NULL);
 		return;
-	load_result(&run->record, node, &last);
-	if (last.session != NULL && strcmp(last.session, r->session) == 0 &&
-	    last.session_usage.known) {
-		if (r->usage.known)
-			take_away(backend, &r->usage, &last.session_usage);
-		else
-			r->session_usage = last.session_usage;
 	}
+	load_result(&run->record, node, &last);
+	session_usage_rest(backend, r, &last);
 	result_free(&last);
 }

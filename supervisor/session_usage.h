@@ -4,6 +4,7 @@
 #ifndef POLLARD_SESSION_USAGE_H
 #define POLLARD_SESSION_USAGE_H
 
+#include "shared/backend.h"
 #include "shared/result.h"
 
 struct run;
@@ -14,5 +15,10 @@ struct node;
  * attempts before it have used in the same session. Needs the record of the attempt before.
  */
 void session_usage_part(const struct run *run, const struct node *node, struct result *r);
+/*
+ * The same, of a client of that backend, when the attempt before it ended with *last (NULL: there was
+ * none). Sets r->session_usage too, where the backend adds up and r has a session.
+ */
+void session_usage_rest(const struct backend *backend, struct result *r, const struct result *last);
 
 #endif

@@ -6,17 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "shared/buf.h"
-#include "shared/clock.h"
 #include "shared/io.h"
-#include "shared/text.h"
 #include "shared/xalloc.h"
+#include "supervisor/sink_data.h"
 
 /* Bytes that may wait in memory; more go to an unnamed file. */
 #define MEMORY_MAX ((size_t)1024 * 1024)
@@ -24,58 +22,6 @@
 #define TURN_MAX ((size_t)4 * 1024 * 1024)
 #define PIPE_WIDE (1024 * 1024)
 #define CHUNK ((size_t)64 * 1024)
-
-enum sink_kind {
-	SINK_OWN,     /* a description of our own, non-blocking */
-	SINK_SOCKET,  /* send(2) with MSG_DONTWAIT */
-	SINK_CAREFUL, /* at most PIPE_BUF bytes after POLLOUT */
-	SINK_FILE,    /* a file or a device that never makes us wait for a reader */
-};
-
-enum item_kind { ITEM_MEMORY, ITEM_OVERFLOW, ITEM_FILE };
-
-/*
- * One piece of what waits, in order. Bytes lie in the sink's `memory` or `overflow` file, in the same order as their
- * items; a file is opened when its turn comes and closed with its item.
- */
-struct item {
-	STAILQ_ENTRY(item) link;
-	enum item_kind kind;
-	uint64_t len;
-	int fd; /* ITEM_FILE: -1 until opened */
-	int dirfd;
-	char *name;
-	char *tag;
-	bool filtered; /* not byte for byte */
-	enum sink_filter filter;
-	bool whole_lines;
-	bool line_open; /* the last byte was no newline */
-	bool opened;
-	off_t offset;
-	struct buf rest; /* an incomplete UTF-8 sequence between two pieces */
-};
-
-STAILQ_HEAD(item_list, item);
-
-/* Made by sink_open(), closed by sink_close(). fd is the inherited one; own_fd is ours, or the same. */
-struct sink {
-	enum sink_kind kind;
-	int fd;
-	int own_fd;
-	bool is_pipe;
-	bool no_sendfile; /* tried, not possible on this descriptor */
-	int error;
-	struct item_list items;
-	struct buf memory;
-	size_t memory_at;    /* bytes of it already written */
-	struct buf filtered; /* of a file: made ready, not yet written */
-	size_t filtered_at;
-	char *spill_dir;
-	int overflow_fd; /* -1 until needed */
-	off_t overflow_in;
-	off_t overflow_out;
-	struct sink_cover *cover; /* NULL: nothing is drawn below the text */
-};
 
 struct sink *sink_open(int fd, const char *spill_dir)
 {
@@ -114,8 +60,7 @@ static void item_free(struct item *it)
 	if (it->fd >= 0)
 		close(it->fd);
 	free(it->name);
-	free(it->tag);
-	buf_free(&it->rest);
+	sink_shape_free(&it->shape);
 	free(it);
 }
 
@@ -219,122 +164,10 @@ void sink_addf(struct sink *s, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Appends text with the tag before each line; *line_open says whether the line before went on. */
-static void add_tagged(struct buf *out, const char *tag, const char *text, size_t len,
-    bool *line_open)
-{
-	while (len > 0) {
-		const char *nl = memchr(text, '\n', len);
-		size_t n = nl != NULL ? (size_t)(nl - text) + 1 : len;
-		if (tag != NULL && !*line_open) {
-			buf_addstr(out, tag);
-			buf_addch(out, '\t');
-		}
-		buf_add(out, text, n);
-		*line_open = nl == NULL;
-		text += n;
-		len -= n;
-	}
-}
-
-/* One piece of a stream through its filters; `it` remembers what spans two pieces. */
-static void filter_piece(struct item *it, struct buf *out, const char *data, size_t len, bool final)
-{
-	if (it->filter == SINK_SAFE) {
-		struct buf safe_text = BUF_INIT;
-		if (it->rest.len > 0) {
-			buf_add(&it->rest, data, len);
-			size_t used = text_safe(&safe_text, it->rest.data, it->rest.len, final);
-			buf_consume(&it->rest, used);
-		} else {
-			size_t used = text_safe(&safe_text, data, len, final);
-			buf_add(&it->rest, data + used, len - used);
-		}
-		add_tagged(out, it->tag, buf_str(&safe_text), safe_text.len, &it->line_open);
-		buf_free(&safe_text);
-	} else {
-		add_tagged(out, it->tag, data, len, &it->line_open);
-	}
-	if (final && it->line_open && it->whole_lines) {
-		buf_addch(out, '\n');
-		it->line_open = false;
-	}
-}
-
-static bool is_filtered(const struct sink_format *f)
-{
-	return f->filter != SINK_RAW || f->tag != NULL || f->whole_lines;
-}
-
-void sink_add_bytes(struct sink *s, const struct sink_format *f, const void *data, size_t len)
-{
-	if (!is_filtered(f)) {
-		sink_add(s, data, len);
-		return;
-	}
-	struct item it = { .filter = f->filter,
-		.whole_lines = f->whole_lines,
-		.tag = f->tag != NULL ? xstrdup(f->tag) : NULL };
-	struct buf out = BUF_INIT;
-	filter_piece(&it, &out, data, len, true);
-	sink_add(s, out.data, out.len);
-	buf_free(&out);
-	buf_free(&it.rest);
-	free(it.tag);
-}
-
-/* Made by sink_stream_open(), freed by sink_stream_close(). */
-struct sink_stream {
-	struct sink *sink;
-	bool filtered;
-	struct item state;
-};
-
-struct sink_stream *sink_stream_open(struct sink *s, const struct sink_format *f)
-{
-	struct sink_stream *stream = xcalloc(1, sizeof *stream);
-	stream->sink = s;
-	stream->filtered = is_filtered(f);
-	stream->state.filter = f->filter;
-	stream->state.whole_lines = f->whole_lines;
-	stream->state.tag = f->tag != NULL ? xstrdup(f->tag) : NULL;
-	return stream;
-}
-
-static void add_piece(struct sink_stream *stream, const void *data, size_t len, bool final)
-{
-	struct buf out = BUF_INIT;
-	filter_piece(&stream->state, &out, data, len, final);
-	sink_add(stream->sink, out.data, out.len);
-	buf_free(&out);
-}
-
-void sink_stream_add(struct sink_stream *stream, const void *data, size_t len)
-{
-	if (stream->filtered)
-		add_piece(stream, data, len, false);
-	else
-		sink_add(stream->sink, data, len);
-}
-
-void sink_stream_close(struct sink_stream *stream)
-{
-	if (stream == NULL)
-		return;
-	if (stream->filtered)
-		add_piece(stream, "", 0, true);
-	buf_free(&stream->state.rest);
-	free(stream->state.tag);
-	free(stream);
-}
-
 static struct item *add_file(struct sink *s, const struct sink_format *f)
 {
 	struct item *it = item_add(s, ITEM_FILE);
-	it->filtered = is_filtered(f);
-	it->filter = f->filter;
-	it->whole_lines = f->whole_lines;
-	it->tag = f->tag != NULL ? xstrdup(f->tag) : NULL;
+	it->shape = sink_shape_of(f);
 	return it;
 }
 
@@ -361,23 +194,9 @@ static bool text_waits(const struct sink *s)
 	return !STAILQ_EMPTY(&s->items) || s->filtered.len > s->filtered_at;
 }
 
-static bool drawing_waits(const struct sink *s)
-{
-	const struct sink_cover *c = s->cover;
-	return c != NULL && c->screen == s && s->error == 0 &&
-	    (c->begun.len > 0 || (c->leave && c->erase.len > 0));
-}
-
 bool sink_waiting(const struct sink *s)
 {
-	return text_waits(s) || drawing_waits(s);
-}
-
-/* What was drawn a moment ago is looked at: text and the next frame come together. */
-static bool held(const struct sink *s)
-{
-	const struct sink_cover *c = s->cover;
-	return c != NULL && c->erase.len > 0 && !c->leave && clock_mono_ms() < c->hold_until;
+	return text_waits(s) || sink_drawing_waits(s);
 }
 
 struct pollfd sink_pollfd(const struct sink *s)
@@ -388,13 +207,12 @@ struct pollfd sink_pollfd(const struct sink *s)
 	/* without events a reader that goes away is still told, as POLLERR */
 	if (s->kind != SINK_FILE || sink_waiting(s))
 		p.fd = s->own_fd;
-	if (drawing_waits(s) || (text_waits(s) && !held(s)))
+	if (sink_drawing_waits(s) || (text_waits(s) && !sink_held(s)))
 		p.events = POLLOUT;
 	return p;
 }
 
-/* Writes some of the bytes: how many, 0 when the reader has to be waited for, -1 after an error. */
-static ssize_t write_now(struct sink *s, const char *data, size_t len)
+ssize_t sink_write_now(struct sink *s, const char *data, size_t len)
 {
 	ssize_t n;
 	do {
@@ -412,77 +230,21 @@ static ssize_t write_now(struct sink *s, const char *data, size_t len)
 	return n;
 }
 
-/* Whether all that was begun is drawn. */
-static bool finish_drawing(struct sink *s)
-{
-	struct buf *begun = &s->cover->begun;
-	while (begun->len > 0) {
-		ssize_t n = write_now(s, begun->data, begun->len);
-		if (n <= 0)
-			return false;
-		buf_consume(begun, (size_t)n);
-		/* the next bytes need another POLLOUT */
-		if (s->kind == SINK_CAREFUL)
-			return false;
-	}
-	return true;
-}
-
-/* Whether nothing stands below the text any more. */
-static bool take_away(struct sink *s)
-{
-	struct sink_cover *c = s->cover;
-	if (c->erase.len > 0) {
-		buf_add(&c->begun, c->erase.data, c->erase.len);
-		buf_reset(&c->erase);
-		c->line_open = false;
-	}
-	return finish_drawing(s);
-}
-
-/* The same for text, below which something may be drawn. */
-static ssize_t write_some(struct sink *s, const char *data, size_t len)
-{
-	if (s->cover != NULL && !take_away(s))
-		return s->error != 0 ? -1 : 0;
-	ssize_t n = write_now(s, data, len);
-	if (n > 0 && s->cover != NULL)
-		s->cover->line_open = data[n - 1] != '\n';
-	return n;
-}
-
-void sink_set_cover(struct sink *s, struct sink_cover *c)
-{
-	s->cover = c;
-	/* what goes to a terminal is looked at on its way */
-	if (c != NULL)
-		s->no_sendfile = true;
-}
-
-/* Whether a description that others share takes something now. */
-static bool takes_now(const struct sink *s)
+bool sink_takes_now(const struct sink *s)
 {
 	struct pollfd p = { .fd = s->own_fd, .events = POLLOUT };
 	return s->kind != SINK_CAREFUL || (poll(&p, 1, 0) == 1 && p.revents == POLLOUT);
 }
 
-bool sink_draw(struct sink *s, const void *data, size_t len)
+/* Writes text, below which something may be drawn. */
+static ssize_t write_some(struct sink *s, const char *data, size_t len)
 {
-	if (s->error != 0 || sink_waiting(s) || !takes_now(s))
-		return false;
-	ssize_t n = write_now(s, data, len);
-	if (n <= 0)
-		return false;
-	if ((size_t)n < len)
-		buf_add(&s->cover->begun, (const char *)data + n, len - (size_t)n);
-	s->cover->line_open = false;
-	return true;
-}
-
-void sink_uncover(struct sink *s)
-{
-	if (s->cover != NULL && s->error == 0 && takes_now(s))
-		take_away(s);
+	if (s->cover != NULL && !sink_take_away(s))
+		return s->error != 0 ? -1 : 0;
+	ssize_t n = sink_write_now(s, data, len);
+	if (n > 0 && s->cover != NULL)
+		s->cover->line_open = data[n - 1] != '\n';
+	return n;
 }
 
 /* Moves pages of a file to the descriptor without reading them; -2 when this descriptor cannot take them so. */
@@ -528,8 +290,9 @@ static enum step_result prepare_piece(struct sink *s, struct item *it)
 		it->offset += n;
 		it->len -= (uint64_t)n;
 	}
-	if (it->filtered)
-		filter_piece(it, &s->filtered, piece, more ? (size_t)n : 0, !more || it->len == 0);
+	if (it->shape.changes)
+		sink_shape_add(&it->shape, &s->filtered, piece, more ? (size_t)n : 0,
+		    !more || it->len == 0);
 	else if (more)
 		buf_add(&s->filtered, piece, (size_t)n);
 	free(piece);
@@ -623,7 +386,8 @@ static enum step_result pump_file(struct sink *s, struct item *it, size_t *moved
 	}
 	if (it->offset == 0 && it->len >= PIPE_WIDE)
 		widen_pipe(s);
-	if (!it->filtered && !s->no_sendfile && s->kind != SINK_CAREFUL && s->kind != SINK_SOCKET) {
+	if (!it->shape.changes && !s->no_sendfile && s->kind != SINK_CAREFUL &&
+	    s->kind != SINK_SOCKET) {
 		ssize_t n = move_some(s, it, it->len < TURN_MAX ? (size_t)it->len : TURN_MAX);
 		if (n != -2) {
 			if (n < 0 || (n == 0 && it->len > 0))
@@ -647,9 +411,10 @@ void sink_pump(struct sink *s, short revents)
 	}
 	if (s->kind == SINK_CAREFUL && (revents & POLLOUT) == 0)
 		return;
-	if (drawing_waits(s) && !(s->cover->leave ? take_away(s) : finish_drawing(s)))
+	if (sink_drawing_waits(s) &&
+	    !(s->cover->leave ? sink_take_away(s) : sink_finish_drawing(s)))
 		return;
-	if (held(s))
+	if (sink_held(s))
 		return;
 	size_t moved = 0;
 	while (moved < TURN_MAX && s->error == 0) {

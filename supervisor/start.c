@@ -123,8 +123,8 @@ static int fork_one(struct run *run, const struct start *start)
 	bool again = node->attempts > 1 && node->last.offset >= 0;
 	if (again)
 		load_result(&run->record, node, &last);
-	/* only the client that began a session knows it */
-	if (again && node->last.offset < run->launch.own_sessions) {
+	/* only the client that began a session knows it, and not always */
+	if (again && (node->afresh || node->last.offset < run->launch.own_sessions)) {
 		free(last.session);
 		last.session = NULL;
 	}

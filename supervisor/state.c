@@ -11,15 +11,6 @@
 #include "shared/xalloc.h"
 #include "supervisor/state_data.h"
 
-static uint32_t hash_text(const char *s)
-{
-	uint32_t hash = 2166136261u;
-
-	for (; *s != '\0'; s++)
-		hash = (hash ^ (unsigned char)*s) * 16777619u;
-	return hash;
-}
-
 /* A copy, cut at STATE_TEXT_MAX characters; NULL for NULL. */
 static char *copy_cut(const char *s)
 {
@@ -66,94 +57,6 @@ static int64_t get_ms(const cJSON *record, const char *key)
 	return seconds > 0 && seconds < 1e12 ? (int64_t)(seconds * 1000 + 0.5) : 0;
 }
 
-/* The lines of a table. */
-
-static struct state_line *line_find(const struct line_table *t, const char *id, uint32_t hash)
-{
-	if (t->bucket == NULL)
-		return NULL;
-	for (uint32_t i = t->bucket[hash % STATE_BUCKETS]; i != 0; i = t->lines[i - 1].next) {
-		struct state_line *line = &t->lines[i - 1];
-
-		if (line->hash == hash && strcmp(line->id, id) == 0)
-			return line;
-	}
-	return NULL;
-}
-
-static size_t line_place(struct line_table *t)
-{
-	if (t->unused > 0) {
-		t->unused--;
-		for (size_t i = 0; i < t->count; i++)
-			if (t->lines[i].phase == LINE_UNUSED)
-				return i;
-	}
-	if (t->count == t->cap) {
-		t->cap = t->cap == 0 ? 4 : t->cap * 2;
-		t->lines = xreallocarray(t->lines, t->cap, sizeof(*t->lines));
-	}
-	return t->count++;
-}
-
-/* A new waiting line; NULL when the table is full. */
-static struct state_line *line_add(struct line_table *t, const char *id, uint32_t hash)
-{
-	if (t->unused == 0 && t->count == STATE_LISTED_MAX)
-		return NULL;
-	if (t->bucket == NULL)
-		t->bucket = xcalloc(STATE_BUCKETS, sizeof(*t->bucket));
-
-	size_t place = line_place(t);
-	struct state_line *line = &t->lines[place];
-	uint32_t *bucket = &t->bucket[hash % STATE_BUCKETS];
-	*line = (struct state_line){
-		.id = xstrdup(id),
-		.hash = hash,
-		.next = *bucket,
-		.phase = LINE_WAITING,
-	};
-	*bucket = (uint32_t)place + 1;
-	return line;
-}
-
-static void line_clear(struct state_line *line)
-{
-	free(line->id);
-	free(line->agent);
-	free(line->summary);
-	free(line->error);
-	*line = (struct state_line){ .phase = LINE_UNUSED };
-}
-
-static void line_remove(struct line_table *t, struct state_line *line)
-{
-	uint32_t place = (uint32_t)(line - t->lines) + 1;
-	uint32_t *link = &t->bucket[line->hash % STATE_BUCKETS];
-
-	while (*link != place)
-		link = &t->lines[*link - 1].next;
-	*link = line->next;
-	line_clear(line);
-	t->unused++;
-}
-
-static void table_clear(struct line_table *t)
-{
-	for (size_t i = 0; i < t->count; i++)
-		line_clear(&t->lines[i]);
-	free(t->lines);
-	free(t->bucket);
-}
-
-/* Attempts that were in flight will not end any more. */
-static void table_stop(struct line_table *t)
-{
-	for (size_t i = 0; i < t->count; i++)
-		if (t->lines[i].phase == LINE_RUNNING)
-			t->lines[i].phase = LINE_WAITING;
-}
-
 static struct state_step *step_add(struct state *s, const char *id)
 {
 	if (s->nsteps == s->cap) {
@@ -186,8 +89,8 @@ static void step_clear(struct state_step *step)
 	free(step->id);
 	free(step->title);
 	free(step->goal);
-	table_clear(&step->listed);
-	table_clear(&step->failures);
+	state_lines_free(&step->listed);
+	state_lines_free(&step->failures);
 	for (size_t i = 0; i < step->nfiles; i++)
 		free(step->files[i]);
 	for (size_t i = 0; i < STATE_RECOVERIES_MAX; i++)
@@ -210,14 +113,14 @@ static void step_begins(struct state *s, struct state_step *step)
 
 static struct state_line *step_find(const struct state_step *step, const char *id, uint32_t hash)
 {
-	struct state_line *line = line_find(&step->listed, id, hash);
+	struct state_line *line = state_line_find(&step->listed, id, hash);
 
-	return line != NULL ? line : line_find(&step->failures, id, hash);
+	return line != NULL ? line : state_line_find(&step->failures, id, hash);
 }
 
 static void add_file(struct state_step *step, const char *path, uint64_t task)
 {
-	uint32_t hash = hash_text(path);
+	uint32_t hash = state_hash(path);
 	size_t at;
 
 	for (size_t i = 0; i < step->nfiles; i++)
@@ -256,15 +159,15 @@ static void add_files(struct state_step *step, const cJSON *record, uint64_t tas
 static void task_added(struct state_step *step, const cJSON *record, const char *id)
 {
 	step->counts.total++;
-	if (step->listed.count == STATE_LISTED_MAX)
+	if (step->listed.count == STATE_LISTED_MAX && step->listed.unused == 0)
 		return;
 
-	uint32_t hash = hash_text(id);
-	if (line_find(&step->listed, id, hash) != NULL) {
+	uint32_t hash = state_hash(id);
+	if (state_line_find(&step->listed, id, hash) != NULL) {
 		step->counts.total--;
 		return;
 	}
-	struct state_line *line = line_add(&step->listed, id, hash);
+	struct state_line *line = state_line_add(&step->listed, id, hash);
 	line->number = get_count(record, "number");
 	set_whole(&line->agent, json_get_string(record, "agent"));
 }
@@ -272,17 +175,17 @@ static void task_added(struct state_step *step, const cJSON *record, const char 
 /* It is not in the list any more. */
 static void task_removed(struct state_step *step, const char *id)
 {
-	uint32_t hash = hash_text(id);
-	struct state_line *line = line_find(&step->listed, id, hash);
+	uint32_t hash = state_hash(id);
+	struct state_line *line = state_line_find(&step->listed, id, hash);
 	struct line_table *table = line != NULL ? &step->listed : &step->failures;
 	if (line == NULL)
-		line = line_find(&step->failures, id, hash);
+		line = state_line_find(&step->failures, id, hash);
 	if (line != NULL && line->phase == LINE_FINISHED && step->counts.finished[line->status] > 0)
 		step->counts.finished[line->status]--;
 	if (step->counts.total > 0)
 		step->counts.total--;
 	if (line != NULL)
-		line_remove(table, line);
+		state_line_remove(table, line);
 }
 
 static void attempt_started(struct state *s, struct state_step *step, const cJSON *record,
@@ -291,7 +194,7 @@ static void attempt_started(struct state *s, struct state_step *step, const cJSO
 	step_begins(s, step);
 	step->counts.running++;
 
-	struct state_line *line = step_find(step, id, hash_text(id));
+	struct state_line *line = step_find(step, id, state_hash(id));
 	if (line == NULL)
 		return;
 	if (line->phase == LINE_FINISHED && step->counts.finished[line->status] > 0)
@@ -305,14 +208,14 @@ static void attempt_finished(struct state_step *step, const cJSON *record, const
 	if (step->counts.running > 0)
 		step->counts.running--;
 
-	uint32_t hash = hash_text(id);
+	uint32_t hash = state_hash(id);
 	struct state_line *line = step_find(step, id, hash);
 	const char *status = json_get_string(record, "status");
 	bool failed = status != NULL && strcmp(status, "failed") == 0;
 
 	/* It may yet succeed, but only this record has the error. */
 	if (line == NULL && failed) {
-		line = line_add(&step->failures, id, hash);
+		line = state_line_add(&step->failures, id, hash);
 		if (line != NULL)
 			set_whole(&line->agent, json_get_string(record, "agent"));
 	}
@@ -339,7 +242,7 @@ static void task_finished(struct state *s, struct state_step *step, const cJSON 
 {
 	const char *word = json_get_string(record, "status");
 	enum result_status status;
-	uint32_t hash = hash_text(id);
+	uint32_t hash = state_hash(id);
 
 	if (word == NULL || !result_status_parse(word, &status))
 		return;
@@ -355,15 +258,15 @@ static void task_finished(struct state *s, struct state_step *step, const cJSON 
 		    line != NULL && line->number > 0 ? line->number : UINT64_MAX);
 
 	if (line == NULL && status == RESULT_FAILED) {
-		line = line_add(&step->failures, id, hash);
+		line = state_line_add(&step->failures, id, hash);
 		if (line != NULL)
 			set_whole(&line->agent, json_get_string(record, "agent"));
 	}
 	if (line == NULL)
 		return;
 	line_finish(line, record, status);
-	if (status != RESULT_FAILED && line == line_find(&step->failures, id, hash))
-		line_remove(&step->failures, line);
+	if (status != RESULT_FAILED && line == state_line_find(&step->failures, id, hash))
+		state_line_remove(&step->failures, line);
 }
 
 static void get_counts(struct state_counts *counts, const cJSON *record)
@@ -432,7 +335,8 @@ static void verdict(struct state_step *step, const cJSON *record)
 	buf_free(&line);
 }
 
-static void run_started(struct state *s, const cJSON *record)
+/* run-started, or list-edited, which stands for it from then on. */
+static void run_described(struct state *s, const cJSON *record)
 {
 	const cJSON *item;
 
@@ -458,6 +362,40 @@ static void run_started(struct state *s, const cJSON *record)
 	s->found = 0;
 }
 
+/* The step of that id comes to `place`; those between it and there move back by one. */
+static void step_move(struct state *s, const char *id, size_t place)
+{
+	size_t at = (size_t)(step_get(s, id) - s->steps);
+	struct state_step step = s->steps[at];
+
+	if (at < place)
+		return;
+	memmove(&s->steps[place + 1], &s->steps[place], (at - place) * sizeof(*s->steps));
+	s->steps[place] = step;
+}
+
+/* Steps are those of the list, in its order: what is left of another one is history. */
+static void list_edited(struct state *s, const cJSON *record)
+{
+	const cJSON *item;
+	size_t count = 0;
+
+	run_described(s, record);
+	cJSON_ArrayForEach(item, json_get(record, "steps"))
+	{
+		const char *id = json_get_string(item, "id");
+
+		if (id != NULL && count < s->nsteps)
+			step_move(s, id, count++);
+	}
+	while (s->nsteps > count)
+		step_clear(&s->steps[--s->nsteps]);
+	s->found = s->current = 0;
+	for (size_t i = 0; i < count; i++)
+		if (s->steps[i].begun)
+			s->current = i + 1;
+}
+
 static void run_finished(struct state *s, const cJSON *record)
 {
 	s->finished = true;
@@ -481,8 +419,8 @@ static void resumed(struct state *s, const cJSON *record)
 		s->steps[i].counts.running = 0;
 		if (decided)
 			set_whole(&s->steps[i].escalated, NULL);
-		table_stop(&s->steps[i].listed);
-		table_stop(&s->steps[i].failures);
+		state_lines_stop(&s->steps[i].listed);
+		state_lines_stop(&s->steps[i].failures);
 	}
 }
 
@@ -519,7 +457,9 @@ static void step_event(struct state *s, const char *event, const char *step_id, 
 static void run_event(struct state *s, const char *event, const cJSON *record)
 {
 	if (strcmp(event, "run-started") == 0)
-		run_started(s, record);
+		run_described(s, record);
+	else if (strcmp(event, "list-edited") == 0)
+		list_edited(s, record);
 	else if (strcmp(event, "run-finished") == 0)
 		run_finished(s, record);
 	else if (strcmp(event, "resumed") == 0)

@@ -1,5 +1,5 @@
 /*
- * What state.c gathers and state_text.c writes out. Nobody else includes this.
+ * What state.c gathers, with state_lines.c, and state_text.c writes out. Nobody else includes this.
  */
 #ifndef POLLARD_STATE_DATA_H
 #define POLLARD_STATE_DATA_H
@@ -45,6 +45,18 @@ struct line_table {
 	size_t unused;	  /* lines among count that are LINE_UNUSED */
 	uint32_t *bucket; /* STATE_BUCKETS; NULL while there is no line */
 };
+
+/* state_lines.c */
+
+uint32_t state_hash(const char *text);
+/* `hash` is that of the id. NULL: there is no such line. */
+struct state_line *state_line_find(const struct line_table *t, const char *id, uint32_t hash);
+/* A new waiting line; NULL when the table is full. Lines found before may lie elsewhere then. */
+struct state_line *state_line_add(struct line_table *t, const char *id, uint32_t hash);
+void state_line_remove(struct line_table *t, struct state_line *line);
+/* Attempts that were in flight will not end any more. */
+void state_lines_stop(struct line_table *t);
+void state_lines_free(struct line_table *t);
 
 /* How many tasks of a step, or of a run, are what. */
 struct state_counts {

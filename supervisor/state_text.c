@@ -265,7 +265,7 @@ static uint64_t minus(uint64_t a, uint64_t b)
 static void others(const struct state_step *step, struct state_counts *c)
 {
 	*c = step->counts;
-	c->total = minus(total(step), step->listed.count);
+	c->total = minus(total(step), step->listed.count - step->listed.unused);
 	for (size_t i = 0; i < step->listed.count; i++) {
 		const struct state_line *line = &step->listed.lines[i];
 
@@ -298,15 +298,20 @@ static void add_others(struct buf *out, const struct state *s, const struct stat
 static void step_tasks(const struct state *s, const struct state_step *step, bool parallel,
     struct buf *out)
 {
-	if (step->listed.count == 0)
+	size_t listed = step->listed.count - step->listed.unused;
+	size_t number = 0;
+
+	if (listed == 0)
 		return;
 	buf_addf(out, "- **%s**:\n", parallel ? "Parallel Tasks" : "Tasks");
 	for (size_t i = 0; i < step->listed.count; i++) {
-		buf_addf(out, "  %zu. ", i + 1);
+		if (step->listed.lines[i].phase == LINE_UNUSED)
+			continue;
+		buf_addf(out, "  %zu. ", ++number);
 		add_line(out, s, &step->listed.lines[i]);
 	}
 	/* A `when` may have taken tasks out of the total: then it is no measure for the rest. */
-	if (step->listed.count < STATE_LISTED_MAX || total(step) <= step->listed.count)
+	if (step->listed.count < STATE_LISTED_MAX || total(step) <= listed)
 		return;
 	add_others(out, s, step);
 	/* Not numbered: in a numbered list Markdown would count them on from the last one. */

@@ -223,7 +223,7 @@ void summary_say(struct run *run, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	if (run->config->cron)
+	if (run->config->cron && !run->reported)
 		buf_vaddf(&run->held, fmt, ap);
 	else
 		sink_vaddf(run->err, fmt, ap);
@@ -234,6 +234,7 @@ static void print_held(struct run *run)
 {
 	sink_add(run->err, run->held.data, run->held.len);
 	buf_reset(&run->held);
+	run->reported = true;
 }
 
 void summary_print(struct run *run, const struct totals *totals)
@@ -250,6 +251,7 @@ void summary_print(struct run *run, const struct totals *totals)
 		else
 			sink_addf(run->err, "pollard: ALL %llu/%llu, but more were required\n",
 			    (unsigned long long)c->succeeded, (unsigned long long)c->total);
+		print_held(run);
 		return;
 	}
 	if (run->nfailed > 0)
@@ -264,4 +266,10 @@ void summary_print(struct run *run, const struct totals *totals)
 	ending_history(run);
 	print_cut(run);
 	print_commands(run, totals->escalation);
+}
+
+void summary_end(struct run *run, const struct totals *totals)
+{
+	if (run->config->cron && !run->reported)
+		summary_print(run, totals);
 }

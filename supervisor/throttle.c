@@ -8,6 +8,9 @@
 #define COOL_MS 5000
 #define PATIENCE_FIRST 1
 #define PATIENCE_MAX 64
+/* So much of each newer one goes into the time that an attempt takes. */
+#define TOOK_PARTS 8
+#define US_PER_MS 1000
 
 static uint32_t least(uint32_t a, uint32_t b)
 {
@@ -31,23 +34,44 @@ void throttle_started(struct throttle *t, int64_t now)
 		pace_started(&t->pace, now);
 }
 
-/* How many good ends make room for one more. */
+/*
+ * How many good ends make room for one more. With long tasks, as many as it is wide would take most
+ * of a list to get to a width that fits; only around the one that did not fit there is cause to wait.
+ */
 static uint64_t wanted(const struct throttle *t)
 {
-	bool near = t->met > 0 && t->limit + 1 >= t->met;
-	return near ? (uint64_t)t->limit * t->patience : t->limit;
+	bool near = t->limit + 1 >= t->met && t->limit <= t->met;
+	return near ? (uint64_t)t->limit * t->patience : 1;
 }
 
-void throttle_succeeded(struct throttle *t)
+static void grow(struct throttle *t, uint32_t running)
+{
+	if (running < least(t->limit, t->ceiling))
+		return;
+	if (++t->clean < wanted(t) || t->limit >= t->ceiling)
+		return;
+	t->limit++;
+	t->clean = 0;
+}
+
+static void learn_time(struct throttle *t, int64_t took_ms)
+{
+	if (t->took_ms == 0)
+		t->took_ms = took_ms;
+	else
+		t->took_ms += (took_ms - t->took_ms) / TOOK_PARTS;
+}
+
+void throttle_succeeded(struct throttle *t, int64_t took_ms, uint32_t running)
 {
 	if (!t->adapts)
 		return;
 	t->strikes = 0;
 	pace_succeeded(&t->pace);
-	if (t->limit < t->ceiling && ++t->clean >= wanted(t)) {
-		t->limit++;
-		t->clean = 0;
-	}
+	grow(t, running);
+	learn_time(t, took_ms);
+	if (t->cut_at > 0)
+		pace_at_most(&t->pace, t->took_ms * US_PER_MS / throttle_width(t));
 }
 
 /* The hinted time; where there is none, or it did not help, a pause that grows, with full jitter. */
@@ -66,10 +90,13 @@ static int64_t pause_for(const struct throttle *t, int64_t retry_ms, uint32_t ra
 	return pause > retry_ms ? pause : retry_ms;
 }
 
-/* Only a width that was used in full tells that it is too wide. */
+/*
+ * Only a width that was used in full tells that it is too wide, and only at once: where as many
+ * ended well as it is wide, it was not the width that was too much but the pace.
+ */
 static void remember_width(struct throttle *t, uint32_t limit, uint32_t running)
 {
-	if (running < limit) {
+	if (running < limit || t->clean >= limit) {
 		t->patience = 1;
 		return;
 	}

@@ -202,4 +202,5 @@ void watch_signal(struct run *run, int signal)
 		return;
 	screen_suspend(s);
 	loop_suspend();
+	screen_wait(s);
 }

@@ -131,6 +131,7 @@ static void set_trouble(struct result *r, struct trouble t, const char *words)
 	r->reason = t.reason;
 	r->retry_ms = t.retry_ms;
 	r->resets_ms = t.resets_ms;
+	r->unsure = t.unsure;
 	if (t.reason == REASON_AGENT)
 		result_set_error(r, "%s", words);
 	else
@@ -179,7 +180,7 @@ static void judge_tail(const struct reader *reader, struct result *r)
 
 static void judge(const struct reader *reader, struct result *r)
 {
-	const struct trouble silent = { REASON_AGENT, 0, 0 };
+	const struct trouble silent = { .reason = REASON_AGENT };
 
 	if (reader->complaint.made)
 		judge_complaint(reader, r);
@@ -187,10 +188,20 @@ static void judge(const struct reader *reader, struct result *r)
 		judge_tail(reader, r);
 	else if (r->status != RESULT_SUCCEEDED)
 		return;
+	else if (!reader->ended && reader->too_long)
+		set_trouble(r, silent,
+		    "ended without a final event that could be read: one was longer than 4 MiB");
 	else if (!reader->ended && !reader->dialect->plain)
 		set_trouble(r, silent, "ended without a final event");
 	else if (!reader->dialect->plain && is_blank(&r->text))
 		set_trouble(r, silent, "empty answer");
+}
+
+/* It had all it was started for, and a limit had to end it. */
+static bool hung_at_the_end(const struct reader *reader, const struct result *r)
+{
+	return reader->ended && !reader->complaint.made && r->status == RESULT_FAILED &&
+	    (r->reason == REASON_TIMEOUT || r->reason == REASON_IDLE_TIMEOUT);
 }
 
 /* What the process itself tells of its end, and no limit of ours. */
@@ -213,4 +224,6 @@ void reader_finish(struct reader *reader, struct result *r)
 	hand_over(reader, r);
 	if (ended_by_itself(r))
 		judge(reader, r);
+	else if (hung_at_the_end(reader, r))
+		add_warning(r, "the client had answered, and did not end");
 }

@@ -126,6 +126,17 @@ static enum reason reason_of_error(const char *text, size_t len, int status)
 	return said;
 }
 
+/* Words about load alone: some clients say them of any failure of their service. */
+static bool is_unsure(const struct trouble *t, const char *text, size_t len, int status)
+{
+	static const char *const load[] = { "high demand", "overloaded" };
+	static const char *const limits[] = { "429", "503", "529", "rate limit" };
+
+	return t->reason == REASON_RATE_LIMIT && t->retry_ms == 0 &&
+	    reason_of_status(status) != REASON_RATE_LIMIT &&
+	    says_any(text, len, load, COUNT(load)) && !says_any(text, len, limits, COUNT(limits));
+}
+
 /* Adds the times that the text tells. */
 static void add_times(struct trouble *t, const char *text, size_t len, int64_t retry_ms,
     int64_t now_ms)
@@ -148,19 +159,20 @@ static void add_times(struct trouble *t, const char *text, size_t len, int64_t r
 struct trouble adapter_class_error(const char *text, size_t len, int status, int64_t retry_ms,
     int64_t now_ms)
 {
-	struct trouble t = { REASON_AGENT, 0, 0 };
+	struct trouble t = { .reason = REASON_AGENT };
 
 	if (status == 0)
 		status = leading_status(text, len);
 	t.reason = reason_of_error(text, len, status);
 	add_times(&t, text, len, retry_ms, now_ms);
+	t.unsure = is_unsure(&t, text, len, status);
 	return t;
 }
 
 struct trouble adapter_class_tail(const char *text, size_t len, int64_t now_ms)
 {
 	struct symptoms s = { .reason = "exit", .exit_status = 1, .err = text, .err_len = len };
-	struct trouble t = { REASON_AGENT, 0, 0 };
+	struct trouble t = { .reason = REASON_AGENT };
 	struct diagnosis d;
 
 	diagnosis_make(&s, &d);
@@ -169,6 +181,7 @@ struct trouble adapter_class_tail(const char *text, size_t len, int64_t now_ms)
 		t.reason = REASON_CONTEXT;
 	diagnosis_free(&d);
 	add_times(&t, text, len, 0, now_ms);
+	t.unsure = is_unsure(&t, text, len, 0);
 	return t;
 }
 

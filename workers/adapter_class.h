@@ -6,6 +6,7 @@
 #ifndef POLLARD_ADAPTER_CLASS_H
 #define POLLARD_ADAPTER_CLASS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct trouble {
 	enum reason reason; /* rate-limit, quota, auth, context; agent: none of these */
 	int64_t retry_ms;   /* how long to wait, as the text asks for; 0: it does not say */
 	int64_t resets_ms;  /* of a quota: when it is there again, wall clock; 0: not known */
+	bool unsure;	    /* a rate limit: see struct result */
 };
 
 /*

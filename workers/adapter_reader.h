@@ -69,7 +69,8 @@ struct reader {
 	bool answer_cut; /* it was longer than TEXT_MAX */
 	struct buf session;
 	struct usage usage;
-	bool ended; /* the client's final event has come */
+	bool ended;    /* the client's final event has come */
+	bool too_long; /* an event of standard output was, and has not been read */
 	struct complaint complaint;
 	int64_t
 	    resets_ms; /* of a limit that was reached, whatever the complaint says; 0: not told */

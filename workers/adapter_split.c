@@ -140,6 +140,8 @@ static void check_size(struct reader *r, const struct listener *l, struct splitt
 		return;
 	if (l->cut != NULL)
 		l->cut(r, s->text.data, HEAD_MAX);
+	if (s == &r->out && is_bracket(s->text.data[0]))
+		r->too_long = true;
 	s->state = SPLIT_SKIP;
 	buf_free(&s->text);
 }

@@ -38,7 +38,5 @@ size_t answer_find_object(const char *text, size_t len, const char **object);
  * written.
  */
 void answer_minify(struct buf *out, const char *json, size_t len);
-/* Adds to r the regular files below cwd (NULL: where this process is) that the text names. */
-void answer_find_files(struct result *r, const char *text, size_t len, const char *cwd);
 
 #endif

@@ -16,6 +16,17 @@ _pollard() {
 	done
 	[[ $cur == = ]] && cur=
 
+	# quoting of what was typed is not the program's business
+	for ((i = 0; i < ${#joined[@]}; i++)); do
+		word=${joined[i]}
+		case $word in
+		\'*) word=${word#\'} word=${word%\'} ;;
+		\"*) word=${word#\"} word=${word%\"} ;;
+		*) word=${word/#\~\//$HOME/} word=${word//\\/} ;;
+		esac
+		joined[i]=$word
+	done
+
 	COMPREPLY=()
 	while IFS= read -r line; do
 		case $line in

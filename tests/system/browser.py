@@ -12,7 +12,7 @@ import time
 
 COMMANDS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-         "--disable-extensions", "--disable-component-update", "--disable-background-networking",
+         "--disable-quic", "--disable-extensions", "--disable-component-update", "--disable-background-networking",
          "--disable-sync", "--disable-breakpad", "--hide-scrollbars", "--mute-audio",
          "--no-default-browser-check", "--remote-debugging-pipe")
 
@@ -68,7 +68,7 @@ class Browser:
             target = next(t["targetId"] for t in self.call("Target.getTargets")["targetInfos"]
                           if t["type"] == "page")
             self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-            for domain in ("Page", "Runtime", "Log", "Network", "Audits"):
+            for domain in ("Page", "Runtime", "Log", "Network", "Audits", "Performance"):
                 self.call(domain + ".enable")
             self.call("Network.setCacheDisabled", cacheDisabled=True)
         except BaseException:
@@ -101,7 +101,7 @@ class Browser:
 
     # Messages.
 
-    def call(self, method, limit=60, **params):
+    def call(self, method, limit=120, **params):
         """Sends a command and returns its result."""
         self.number += 1
         message = {"id": self.number, "method": method, "params": params}
@@ -116,7 +116,7 @@ class Browser:
                     raise BrowserError(f"{method}: {answer['error']}")
                 return answer["result"]
 
-    def wait(self, event, limit=60):
+    def wait(self, event, limit=120):
         """Waits until there was such an event since the last goto()."""
         until = time.monotonic() + limit
         while event not in self.events:
@@ -165,6 +165,10 @@ class Browser:
         self.wait("Page.loadEventFired")
         self.drawn()
         return time.monotonic() - began
+
+    def metrics(self):
+        """What the page has cost since it was opened: {"ScriptDuration": seconds, ...}."""
+        return {m["name"]: m["value"] for m in self.call("Performance.getMetrics")["metrics"]}
 
     def drawn(self):
         """Waits until what has changed is drawn."""

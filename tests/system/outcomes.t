@@ -223,6 +223,15 @@ $ pollard run --require 50% -- echo
 [status] 0
 $ pollard run --require 1 -- echo
 [status] 1
+$ pollard run -o json -- echo
+[stdout]
+{"run":null,"outcome":"all","succeeded":0,"failed":0,"skipped":0,"cancelled":0,"seconds":0,"sequential_seconds":0,"saved_seconds":0,"usage":null,"escalation":null}
+[stderr~]
+^pollard: 0 tasks$
+$ pollard run -o json -- echo > /dev/full
+[stderr~]
+^pollard: cannot write standard output: No space left on device$
+[status] 74
 
 === skipped tasks count as not succeeded
 [given list]

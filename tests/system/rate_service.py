@@ -33,10 +33,11 @@ class Bucket:
 
 
 class Service:
-    """`script` (prompt, how often it came before) may say a reply of its own; None: as the limits have it."""
+    """`script` (prompt, how often it came before) may say a reply of its own; None: as the limits have it.
+    `waits`: nobody gets a reply before let_go()."""
 
     def __init__(self, path, requests=(None, 0), tokens=(None, 0), ms=(50, 150), hint=True,
-                 script=None, seed=1):
+                 script=None, seed=1, waits=False):
         self.path = path
         self.requests, self.tokens = Bucket(*requests), Bucket(*tokens)
         self.ms, self.hint, self.script = ms, hint, script
@@ -44,6 +45,7 @@ class Service:
         self.asked = self.refused = 0
         self.log = []  # (time, prompt, first word of the reply)
         self.seen = {}
+        self._waits = [] if waits else None
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._server.bind(path)
         self._server.listen(BACKLOG)
@@ -55,10 +57,9 @@ class Service:
         return self
 
     def __exit__(self, *exc):
-        os.write(self._wake, b".")
+        os.close(self._wake)
         self._thread.join()
         self._server.close()
-        os.close(self._wake)
         os.close(self._awake)
         os.unlink(self.path)
 
@@ -69,10 +70,35 @@ class Service:
             while True:
                 for key, _ in selector.select():
                     if key.fd == self._awake:
-                        return
+                        if not self._go_on(os.read(self._awake, 64)):
+                            return
+                        continue
                     connection, _ = self._server.accept()
+                    if self._waits is not None:
+                        self._waits.append(connection)
+                        continue
                     with connection:
                         self._answer(connection)
+
+    @property
+    def waiting(self):
+        """How many wait for a reply."""
+        return len(self._waits)
+
+    def let_go(self, count):
+        """So many of those that wait are answered, the first first; None: all, also those that come later."""
+        os.write(self._wake, b"a" if count is None else b"." * count)
+
+    def _go_on(self, words):
+        for word in words:
+            waits = self._waits
+            count = 1
+            if word == ord("a"):
+                self._waits, count = None, len(waits)
+            for _ in range(count):
+                with waits.pop(0) as connection:
+                    self._answer(connection)
+        return words
 
     def _answer(self, connection):
         try:

@@ -113,6 +113,54 @@ def test_reason_is_shown(t):
     t.contains(line, "auth: ")
 
 
+def test_overload_without_end(t):
+    """words about load alone, as codex has them for any failure of its service, are forgiven three times in a row"""
+    env = replayed(t, "codex", "codex", "500")
+    t.run("pollard", "run", "--progress", "none", "--retries", "0", "--debugger", "none", input="reader: do it\n",
+          env=env, status=2, limit=60)
+    t.equal([(a["reason"], a.get("forgiven", False)) for a in t.events("attempt-finished")],
+            [("rate-limit", True)] * 3 + [("rate-limit", False)])
+
+
+test_overload_without_end.limit = 60
+
+
+ODD = [
+    # what a client does, and its error
+    ("", "ended without a final event"),
+    ("head -c 100000 /dev/urandom", "ended without a final event"),
+    ("yes 'no event at all' | head -c 20000000", "ended without a final event"),
+    ("head -c 20000000 /dev/zero", "ended without a final event"),
+    ("echo '{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"s\"}'", "ended without a final event"),
+    ("printf '{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false,\"result\":\"'; "
+     "head -c 20000000 /dev/zero | tr '\\0' x; echo '\"}'",
+     "ended without a final event that could be read: one was longer than 4 MiB"),
+]
+
+
+def test_odd_clients(t):
+    """a client that prints nothing, noise, or more than is read, and ends with 0, has given no answer"""
+    for script, error in ODD:
+        env = client(t, "claude", "#!/bin/sh\ncat > /dev/null\n" + script + "\n")
+        got = result(t, env)
+        t.equal((got["status"], got["reason"], got["exit"], got["error"]), ("failed", "agent", 0, error), script)
+
+
+def test_hangs_at_the_end(t):
+    """a client that answers and does not end runs into its limit, and that it had answered is said"""
+    script = """#!/bin/sh
+cat > /dev/null
+echo '{"type":"result","subtype":"success","is_error":false,"session_id":"s","result":"It is done."}'
+exec sleep 60
+"""
+    tasks = [{"id": "a", "agent": "reader", "prompt": "x", "timeout": "4s"},
+             {"id": "b", "agent": "reader", "prompt": "x", "idle_timeout": "4s"}]
+    done = run(t, client(t, "claude", script), "-k", "-o", "json", input="".join(json.dumps(o) + "\n" for o in tasks))
+    for got, reason in zip(map(json.loads, done.out.splitlines()), ("timeout", "idle-timeout")):
+        t.equal((got["status"], got["reason"], got["text"]), ("failed", reason, "It is done."))
+        t.equal(got["warning"], "the client had answered, and did not end")
+
+
 def test_quota(t):
     """what is used up is told apart from what comes too fast"""
     got = result(t, replayed(t, "codex", "codex", "quota"), "--no-adapt")

@@ -217,12 +217,15 @@ def test_rate_limit_of_one(t):
     place.agent("slow-one", "backend: codex\n")
     place.agent("free-one", "backend: pi\n")
     env = {**place.home("codex", "429-hint"), **{k: v for k, v in place.home("pi", "ok").items() if k.startswith("PI_")}}
-    run = t.start("pollard", "run", "--progress", "plain", "--deadline", "8s", "-r", "0", "--debugger", "none", env=env,
+    run = t.start("pollard", "run", "--progress", "plain", "-r", "0", "--debugger", "none", env=env,
                   input="".join(json.dumps({**item(f"{agent}{n}"), "agent": agent}) + "\n"
                                 for n in range(2) for agent in ("slow-one", "free-one")))
-    run.expect(4, t.limit)
-    ended = {a["task"]: a["status"] for a in attempts(t, run)}
-    t.equal((ended["free-one0"], ended["free-one1"]), ("succeeded", "succeeded"))
+    free = t.wait_for(lambda: {a["task"]: a["status"] for a in attempts(t, run, agent="free-one")}
+                      if len(attempts(t, run, agent="free-one")) == 2 else None, "the other backend", 60)
+    t.equal(free, {"free-one0": "succeeded", "free-one1": "succeeded"})
+    t.wait_for(lambda: attempts(t, run, agent="slow-one", forgiven=True), "a refusal", 60)
+    run.kill(signal.SIGTERM)
+    run.expect(-signal.SIGTERM, t.limit)
     t.check(all(a.get("forgiven") or a["status"] == "cancelled" for a in attempts(t, run, agent="slow-one")),
             "a refused attempt counts")
 
@@ -245,10 +248,13 @@ def test_service_broken(t):
 
 
 def test_service_busy(t):
-    """500 is an overload in codex's words: it is waited for; with --no-adapt it is a failure like any other"""
+    """500 is an overload in codex's words: it is waited for, but not for ever; with --no-adapt not at all"""
     place = Place(t)
     run = place.start("codex", "flaky-500-1", "-r", "0", "--debugger", "none", tasks=[item("one")])
     check_forgiven(t, run, 1)
+    run = place.start("codex", "broken", "-r", "0", "--debugger", "none", tasks=[item("one")])
+    run.expect(2, t.limit)
+    t.equal([a.get("forgiven", False) for a in attempts(t, run)], [True, True, True, False])
     run = place.start("codex", "broken", "--no-adapt", "--debugger", "none", tasks=[item("one")])
     run.expect(2, t.limit)
     t.equal([(a["status"], a["reason"], a["level"]) for a in attempts(t, run)],
@@ -284,8 +290,9 @@ def test_hang(t):
     """a service that does not answer: a limit ends the client, all its processes, and the retry gets an answer"""
     place = Place(t, lambda request, before: None if second_try(request) or before else "hang")
     # No answer to its first prompt: pi has not kept that session, and the prompt has to be told again.
-    runs = [place.start("codex", "ok", "-t", "5s", tasks=[item("one")]),
-            place.start("pi", "ok", "--idle-timeout", "5s", tasks=[item("one")])]
+    # The limit leaves each time to ask, on a machine that is busy with other things too.
+    runs = [place.start("codex", "ok", "-t", "15s", tasks=[item("one")]),
+            place.start("pi", "ok", "--idle-timeout", "15s", tasks=[item("one")])]
     seen = {}
     for run in runs:
         wait_asked(place, run.client)
@@ -293,8 +300,8 @@ def test_hang(t):
     # codex is a program below a script of node
     t.check(len(seen["codex"]) >= 2 and seen["pi"], f"processes: {seen}")
     for run, reason in zip(runs, ("timeout", "idle-timeout")):
-        t.wait_for(lambda: attempts(t, run), "the end of the first attempt", 20)
-        check_gone(t, seen[run.client], 3)
+        t.wait_for(lambda: attempts(t, run), "the end of the first attempt", 40)
+        check_gone(t, seen[run.client])
         run.expect(0, t.limit)
         first, second = attempts(t, run)
         t.equal((first["status"], first["reason"], first["leftover_processes"]), ("failed", reason, 0))

@@ -35,6 +35,8 @@ def test_commands(t):
     t.equal(offered(t, "run", "--state-dir", ""), [":directories"])
     t.check(":files" in offered(t, "run", "-f", ""))
     t.contains(offered(t, "run", "-f", "auth"), "authentication")
+    workflows = [w for w in offered(t, "run", "-f", "") if w != ":files"]
+    t.equal(workflows, sorted(workflows))
     t.contains(offered(t, "run", "--agent", "debug"), "debugger")
     t.contains(offered(t, "help", "age"), "agents")
     t.equal(offered(t, "nonsense", "x"), [])
@@ -48,6 +50,7 @@ def test_runs(t):
     for command in ("show", "resume", "failed", "report"):
         t.equal(offered(t, command, "--state-dir", "here", ""), ["last", run])
     t.equal(offered(t, "show", "--state-dir", "here", run[:8]), [run])
+    t.equal(offered(t, "show", "--state-dir=here", ""), ["last", run])
     t.equal(offered(t, "show", "--state-dir", "here", "x"), [])
     t.equal(offered(t, "show", "--state-dir", "here", run, ""), ["alpha", "beta"])
     t.equal(offered(t, "show", "--state-dir", "here", run, "b"), ["beta"])
@@ -69,10 +72,16 @@ printf '%s\\n' "${COMPREPLY[@]}"
 COMP_WORDS=(pollard sta) COMP_CWORD=1
 _pollard
 printf '%s\\n' "${COMPREPLY[@]}"
+for place in "'my dir'" '"my dir"' 'my\\ dir' '~/my\\ dir'; do
+	COMP_WORDS=(pollard show --state-dir "$place" la) COMP_CWORD=4
+	_pollard
+	printf '%s\\n' "${COMPREPLY[@]}"
+done
 """
     t.write("name with blank", "")
-    out = t.run(needs("bash"), "-c", script, "bash", os.path.join(SHARED, "pollard.bash")).out
-    t.equal(out.splitlines(), ["plain", "name with blank", "status"])
+    t.run("pollard", "run", "--state-dir", "my dir", "--progress", "none", "--", "true", input="x\n")
+    out = t.run(needs("bash"), "-c", script, "bash", os.path.join(SHARED, "pollard.bash"), env={"HOME": t.dir}).out
+    t.equal(out.splitlines(), ["plain", "name with blank", "status", *["last"] * 4])
 
 
 def test_bash_typed(t):
@@ -101,6 +110,13 @@ def test_zsh(t):
     # the list of what fits, each with what it is about
     shell.send("pollard run --progress \t")
     shell.read_until(re.escape("plain"))
+    # quotes that are open, and a path behind a sign
+    os.mkdir(t.path("dir one"))
+    t.write("name with blank", "")
+    shell.send("\x15pollard run -f 'name w\t")
+    shell.read_until(r"'name with blank'")
+    shell.send("\x15pollard run --state-dir=di\t")
+    shell.read_until(r"--state-dir=dir\\ one")
     shell.send("\x15exit\n")
     shell.wait()
 
@@ -113,3 +129,13 @@ def test_fish(t):
     t.matches(out, r"^status\trecent runs")
     out = t.run(fish, "--no-config", "-c", f"source {source}; complete -C 'pollard run -o j'").out
     t.equal(out.split("\t")[0].strip(), "json")
+    # names that have to be quoted, as they may be quoted
+    os.mkdir(t.path("dir one"))
+    t.write("dir one/name with blank", "")
+    for typed in ("dir\\ one/na", "'dir one/na", '"dir one/na'):
+        t.write("try.fish", f"source {source}\ncomplete -C (string trim < typed)\n")
+        t.write("typed", f"pollard run -f {typed}\n")
+        out = t.run(fish, "--no-config", "try.fish").out
+        t.equal(out.split("\t")[0].strip(), "dir one/name with blank", typed)
+    out = t.run(fish, "--no-config", "-c", f"source {source}; complete -C 'pollard run --state-dir di'").out
+    t.equal(out.split("\t")[0].strip(), "dir one/")

@@ -295,6 +295,34 @@ def test_no_private_configuration(t):
     t.equal(p.err.count("option '--private-config' does nothing for opencode"), 1)
 
 
+# Places that cannot be used.
+
+def test_no_place_for_temporary_files(t):
+    """a directory that cannot be made is named, and nothing is started"""
+    prepare(t)
+    t.write("file", "")
+    # A run directory with such a path leaves no room for sockets: TMPDIR is taken.
+    run = t.run(*RUN, "-r", "0", "--debugger", "none", "--state-dir", t.path("s" * 80), input=item("a"),
+                env={"TMPDIR": t.path("file")}, status=2)
+    t.contains(run.err, "a: cannot start 'codex': cannot make a directory for its temporary files in '" +
+               t.path("file") + "/")
+    t.contains(run.err, "Not a directory")
+    t.check(not os.path.exists(os.path.join(t.home, "a.1.words")), "it was started")
+
+
+def test_no_home(t):
+    """without a home directory there is no configuration to share, and that is no reason to stop"""
+    prepare(t)
+    t.write("bin/codex", CLIENT.replace("$HOME", t.home), 0o755)
+    env = {"HOME": None, "XDG_STATE_HOME": None, "POLLARD_STATE_DIR": None,
+           "PATH": t.path("bin") + ":" + t.env["PATH"]}
+    run = t.run(*RUN, "--private-config", "--state-dir", t.state, input=item("a"), env=env)
+    t.equal(run.out, "all is well\n")
+    t.contains(said(t, "a", 1, "env"), "CODEX_HOME=" + t.state)
+    run = t.run(*RUN, input=item("a"), env=env, status=73)
+    t.contains(run.err, "HOME is not set; give '--state-dir DIR'")
+
+
 # Sessions.
 
 def test_session_is_resumed(t):
@@ -337,17 +365,38 @@ def test_context_starts_afresh(t):
     t.contains(said(t, "a", 2, "in"), "This is attempt 2 of this task")
 
 
+LOST = """2) echo "Error: no rollout found for thread id session-of-a" >&2; fail "no rollout found for thread id" ;;
+"""
+
+
 def test_unknown_session(t):
-    """a session that the client does not know is not asked for again"""
-    prepare(t, a="""case $POLLARD_ATTEMPT in
-1) fail broken ;;
-2) echo "Error: no rollout found for thread id session-of-a" >&2; fail "no rollout found for thread id" ;;
-esac
-answer done""")
-    t.run(*RUN, "-r", "2", input=item("a"))
+    """a session that the client does not know is no attempt: the retry begins afresh, with what it would have begun"""
+    prepare(t, a=f"case $POLLARD_ATTEMPT in\n1) fail 'it broke' ;;\n{LOST}esac\nanswer done")
+    run = t.run(*RUN[:-1], "plain", "-r", "1", input=item("a"))
     t.contains(said(t, "a", 2, "words"), "resume session-of-a")
     t.check("resume" not in said(t, "a", 3, "words").split())
     t.contains(said(t, "a", 3, "in"), "do a\n")
+    t.contains(said(t, "a", 3, "in"), "it broke")
+    t.equal([(a["status"], a.get("forgiven", False)) for a in t.events("attempt-finished")],
+            [("failed", False), ("failed", True), ("succeeded", False)])
+    t.contains(run.err, "a: its client has lost the session")
+
+
+def test_unknown_session_once(t):
+    """what says so again, or without having been asked for a session, has failed like any other"""
+    prepare(t, a=f"case $POLLARD_ATTEMPT in\n{LOST}esac\nfail 'session not found'")
+    t.run(*RUN, "-r", "1", "--debugger", "none", input=item("a"), status=2)
+    t.equal([a.get("forgiven", False) for a in t.events("attempt-finished")], [False, False])
+    t.check("resume" not in said(t, "a", 2, "words").split())
+
+
+def test_unknown_session_goes_on(t):
+    """afterwards nothing is gone on with any more, and retries count as ever"""
+    prepare(t, a=f"case $POLLARD_ATTEMPT in\n{LOST}esac\nfail 'it broke'")
+    t.run(*RUN, "-r", "2", "--debugger", "none", input=item("a"), status=2)
+    t.equal([a.get("forgiven", False) for a in t.events("attempt-finished")], [False, True, False, False])
+    for attempt in (3, 4):
+        t.check("resume" not in said(t, "a", attempt, "words").split())
 
 
 def test_session_of_an_interrupted_run(t):

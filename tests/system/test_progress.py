@@ -210,6 +210,21 @@ def test_stopped(t):
         screen.see(r"^pollard: PARTIAL 3/4 \(db\)[\s\S]*^ready>$")
 
 
+def test_stopped_for_a_moment(t):
+    """[48] Ctrl-Z and fg leave one block, and not a second one above it"""
+    with Emulator(t) as screen:
+        begin(t, screen)
+        screen.see("^ 1/4 done")
+        screen.type(None, "C-z")
+        screen.see(r"Stopped[\s\S]*^ready>$", without="^ 1/4 done")
+        screen.type("fg")
+        screen.see("^ 1/4 done  1 failed  2 running$")
+        open_gate(t)
+        screen.see("^ 2/4 done  1 failed  1 running$", without="^ 1/4 done")
+        open_gate(t, name="gate2")
+        screen.see(r"^pollard: PARTIAL 3/4 \(db\)[\s\S]*^ready>$", without="^ \\d/4 done")
+
+
 def test_results(t):
     """[48] results on the same terminal stand whole above the block"""
     lines = LIST.replace("exit 0", "seq 1 40; exit 0").replace("head -n 1 gate;", "head -n 1 gate >&2;")

@@ -3,7 +3,9 @@
 
 In a block a line `$ ...` is typed into one bash for the whole block, lines `> ...` after it go on with it,
 and the lines up to the next one are what both streams must show; `...` in them stands for any text of a line,
-and alone for any lines. Progress, which a terminal takes back at the end, is switched off.
+and alone for any lines. Progress, which a terminal takes back at the end, is switched off. A comment
+<!-- with a stand-in for NAME --> before a block puts a program of that name on PATH, which does nothing: plans say
+what a client would be started with.
 
 Part of tests/run; alone: POLLARD_BIN_DIR=build/default tests/system/test_readme.py
 """
@@ -19,15 +21,16 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 README = os.path.join(ROOT, "README.md")
 MANUAL = os.path.join(ROOT, "shared", "man", "pollard.1")
 ENVIRONMENT = {"POLLARD_PROGRESS": "none", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+STAND_IN = re.compile(r"<!-- with a stand-in for (\S+) -->")
 MARK = "\x01end of a command"
 LIMIT = 30
 
 
 class Block:
-    """One ```console block: where it stands, and its commands as (text, expected lines)."""
+    """One ```console block: where it stands, its commands as (text, expected lines), and a program that it wants."""
 
-    def __init__(self, line, heading):
-        self.line, self.heading, self.commands = line, heading, []
+    def __init__(self, line, heading, stand_in=None):
+        self.line, self.heading, self.stand_in, self.commands = line, heading, stand_in, []
 
     def add(self, line):
         if line.startswith("$ "):
@@ -49,19 +52,21 @@ class Block:
 
 
 def read_readme(path=README):
-    blocks, block, fence, heading = [], None, False, ""
+    blocks, block, fence, heading, before = [], None, False, "", ""
     with open(path, encoding="utf-8") as f:
         for number, line in enumerate(f, 1):
             line = line.rstrip("\n")
             if line.startswith("```"):
                 fence = not fence
-                block = Block(number, heading) if fence and line == "```console" else None
+                wanted = STAND_IN.fullmatch(before)
+                block = Block(number, heading, wanted and wanted[1]) if fence and line == "```console" else None
                 if block:
                     blocks.append(block)
             elif block:
                 block.add(line)
             elif not fence and line.startswith("#"):
                 heading = line.lstrip("# ")
+            before = line
     return blocks
 
 
@@ -78,6 +83,13 @@ def pattern(expected):
 
 def run_block(block, directory, env):
     """Runs the block; None, or what was not as it says."""
+    if block.stand_in:
+        place = os.path.join(env["HOME"], "bin")
+        os.mkdir(place)
+        with open(os.path.join(place, block.stand_in), "w", encoding="ascii") as f:
+            f.write("#!/bin/sh\n")
+        os.chmod(f.name, 0o755)
+        env = {**env, "PATH": f"{place}:{env['PATH']}"}
     done = subprocess.run(["bash", "-c", block.script()], cwd=directory, env=env, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, timeout=LIMIT, check=False)
     outputs = done.stdout.decode("utf-8", "replace").split(f"{MARK}\n")
@@ -127,6 +139,17 @@ def test_readme_has_examples(t):
     t.check(len(read_readme()) >= 3, "README.md has fewer than three console blocks")
 
 
+def test_readme_pairs(t):
+    """the idioms beside each other in README.md are among those of pollard(7), which are tried"""
+    with open(README, encoding="utf-8") as f:
+        pairs = re.findall(r"^\| `((?:xargs|parallel) .*)` \| `(pollard .*)` \|$", f.read(), re.M)
+    t.check(len(pairs) >= 3, f"{len(pairs)} pairs in README.md")
+    with open(os.path.join(os.path.dirname(MANUAL), "pollard.7"), encoding="utf-8") as f:
+        manual = f.read().replace("\\-", "-")
+    for other, ours in pairs:
+        t.contains(manual, f"\n{other}\n{ours}\n", "pollard.7")
+
+
 def test_manual_options(t):
     """the manual page lists the options there are"""
     for what in ("options", "environment"):
@@ -145,7 +168,7 @@ def main():
             directory = os.path.join(top, "work")
             os.mkdir(directory)
             env = {**ENVIRONMENT, "PATH": f"{bin_dir}:{os.environ['PATH']}", "HOME": top,
-                   "POLLARD_STATE_DIR": os.path.join(top, "state")}
+                   "POLLARD_STATE_DIR": os.path.join(top, "state"), "POLLARD_DATA": os.path.join(bin_dir, "data")}
             problem = run_block(block, directory, env)
         failed += problem is not None
         print(f"{'not ok' if problem else 'ok'} README.md:{block.line}: {block.heading}")

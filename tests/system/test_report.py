@@ -128,8 +128,9 @@ def read_prometheus(t, text):
         t.equal(described.get(found.group(1)), ["HELP", "TYPE"], found.group(1))
         values[found.group(1)[len("pollard_"):]] = float(found.group(3))
     t.equal(len(described), len(values), "families")
-    if shutil.which("promtool"):
-        t.run("promtool", "check", "metrics", input=text)
+    promtool = shutil.which("promtool")
+    if promtool:
+        t.run(promtool, "check", "metrics", input=text)
     return values
 
 
@@ -217,9 +218,9 @@ version: 1
 steps:
   - id: one
     tasks:
-      - { id: a, run: "sleep 0.3" }
+      - { id: a, run: "sleep 1" }
       - { id: b, run: "sleep 0.1" }
-      - { id: c, run: "sleep 0.3", needs: [b] }
+      - { id: c, run: "sleep 2", needs: [b] }
   - id: two
     tasks:
       - { id: d, run: "sleep 0.1" }
@@ -237,7 +238,7 @@ steps:
     t.check(abs(j["speedup"] - j["sequential_seconds"] / j["seconds"]) < 0.001, "speed-up")
     t.equal(r["prometheus"]["last_run_saved_seconds"], j["saved_seconds"])
     t.equal(r["prometheus"]["last_run_critical_path_seconds"], path["seconds"])
-    t.matches(r["markdown"], r"\| Critical path \| 0\.5s: one\.b → one\.c → two\.d \|")
+    t.matches(r["markdown"], r"\| Critical path \| [\dm. ]+s: one\.b → one\.c → two\.d \|")
     t.equal({s["pid"] for s in r["trace"]["slices"]}, {1, 2}, "a process for each step")
 
 
@@ -408,6 +409,57 @@ def test_agents(t):
     t.equal(r["prometheus"]["last_run_input_tokens"], 3000)
 
 
+CODEX = """#!/bin/sh
+cat >/dev/null
+echo '{"type":"thread.started","thread_id":"7"}'
+echo '{"type":"turn.started"}'
+echo '{"type":"item.completed","item":{"id":"item_1","type":"agent_message","text":"I had rather not."}}'
+echo '{"type":"turn.completed","usage":{"input_tokens":10,"cached_input_tokens":0,"output_tokens":5,"reasoning_output_tokens":0}}'
+exit 3
+"""
+
+
+def test_answers(t):
+    """of an agent its answer is shown, and not the events that its client prints"""
+    t.write("bin/codex", CODEX, 0o755)
+    t.write(".pollard/agents/coy.md", "---\nname: coy\ndescription: is coy\n---\nx\n")
+    env = {"PATH": t.path("bin") + ":" + t.env["PATH"], "POLLARD_BACKEND": "codex"}
+    t.run(*RUN, "-o", "none", "-r", "0", input="coy: say a\n", env=env, status=2)
+    t.contains(t.events("attempt-finished")[0]["stdout"], "thread.started")
+    r = everything(t)
+    t.contains(r["markdown"], "\nAnswer:\n\n```\nI had rather not.\n```")
+    t.check("thread.started" not in r["markdown"], "events in the Markdown")
+    t.equal([c.findtext("system-out") for c in r["junit"].values()], ["I had rather not."])
+    html = report(t, "html").out
+    t.contains(html, "<strong>Answer</strong>, 17 bytes:")
+    t.contains(html, "I had rather not.")
+    t.check("thread.started" not in html, "events in the HTML")
+
+
+def test_edited(t):
+    """of a run that went on with an edited list: titles, goals and slots are those of the list as it is now"""
+    again = [*RUN, "-o", "none", "--resume", "-f", "flow.yaml"]
+    flow = """
+version: 1
+goal: %s
+steps:
+  - { id: one, title: %s, tasks: [{ id: a, run: "true" }, %s] }
+"""
+    t.write("flow.yaml", flow % ("Begin", "First", '{ id: gone, run: "false" }'))
+    t.run(*again, status=1)
+    t.write("flow.yaml", flow % ("Go on", "Begun", "") + '  - { id: two, title: Added, goal: More, jobs: 1, tasks: [{ id: b, run: "true" }] }\n')
+    t.run(*again)
+    r = everything(t)
+    t.contains(r["markdown"], "Go on")
+    t.contains(r["markdown"], "Begun")
+    t.contains(r["markdown"], "Added")
+    t.check("First" not in r["markdown"], "what it was called before")
+    state = t.read(os.path.join(t.run_dir(), "STATE.md"))
+    t.check("gone" not in state, f"what is not in the list any more, in\n{state}")
+    for line in ("- **Goal**: Go on", "### Step 1: Begun (Sequential)", "### Step 2: Added (Sequential)", "- **Goal**: More"):
+        t.check(line in state.splitlines(), f"no line {line!r} in\n{state}")
+
+
 # Where it goes.
 
 def test_file(t):
@@ -441,6 +493,12 @@ def test_step_summary(t):
     t.equal(t.read("summary"), "# Before\n\n" + text)
     report(t, "junit", env=env)
     t.equal(t.read("summary"), "# Before\n\n" + text)
+    # who says where it goes, as one does with other programs, does not get it twice
+    for how in ('>>"$GITHUB_STEP_SUMMARY"', '-O "$GITHUB_STEP_SUMMARY"', '-O /dev/stdout >>"$GITHUB_STEP_SUMMARY"'):
+        t.write("summary", "" if "-O \"" in how else "# Before\n\n")
+        before = t.read("summary")
+        t.run("sh", "-c", "pollard report --format markdown " + how, env=env)
+        t.equal(t.read("summary"), before + text, how)
     t.write("summary", "x" * (1000 * 1024 - 100))
     t.contains(report(t, "markdown", env=env).err, "is full")
     t.equal(len(t.read("summary")), 1000 * 1024 - 100)
@@ -514,14 +572,16 @@ def long_journal(t, count):
             f.write(line + b',"crc":"%08x"}\n' % harness.crc32c(line))
 
 
+def limited_report(t, form):
+    """Usually a fraction of a second of processor time; who asks for a hundred times as much is ended."""
+    return t.run("sh", "-c", f"ulimit -t 60; exec pollard report --format {form}").out
+
+
 def test_many(t):
-    """10,000 tasks: each format in well under 2 s, Markdown within its limit"""
+    """10,000 tasks: each format without work for each pair of them, Markdown within its limit"""
     long_journal(t, 10000)
     for form in FORMATS:
-        began = time.monotonic()
-        text = report(t, form).out
-        took = time.monotonic() - began
-        t.check(took < 2 or t.env.get("ASAN_OPTIONS", "").startswith("detect"), f"{form} took {took:.1f} s")
+        text = limited_report(t, form)
         if form == "markdown":
             t.check(len(text.encode()) <= 1000 * 1024, "markdown is too long")
         elif form == "junit":
@@ -532,4 +592,4 @@ def test_many(t):
             t.equal(len(text.splitlines()), 10001)
 
 
-test_many.limit = 60
+test_many.limit = 120

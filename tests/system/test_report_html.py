@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import sys
-import time
 import xml.etree.ElementTree as tree
 
 import browser
@@ -18,7 +17,6 @@ import test_report  # noqa: E402
 
 RUN = test_report.RUN
 HTML = "{http://www.w3.org/1999/xhtml}"
-OPEN_SECONDS = 2
 
 
 def report(t, *more, **options):
@@ -192,6 +190,10 @@ def test_spilled(t):
     t.check("\n99\n" not in text, "more than the last lines")
 
 
+def bar_names(top):
+    return [all_text(e) for e in section(top, "timeline").iter(f"{HTML}svg") if e.get("class") == "name"]
+
+
 def test_unfinished(t):
     """a run that goes on, was killed, or was interrupted says so, and so does what was under way"""
     test_report.prepare(t, "good", "slow", "later")
@@ -202,6 +204,7 @@ def test_unfinished(t):
     t.contains(header, "Running: 1 of 3 tasks succeeded so far")
     t.contains(header, "Still running: everything below is as it was at ")
     t.equal([r["Result"] for r in rows(top)], ["✔ succeeded", "▶ running", "○ waiting"])
+    t.equal(bar_names(top), ["good", "▶ slow"])
     process.kill(signal.SIGKILL)
     process.expect(-signal.SIGKILL)
     t.wait_for(lambda: not t.left_processes(), "the workers to be gone")
@@ -210,6 +213,7 @@ def test_unfinished(t):
     t.contains(header, "Killed: 1 of 3 tasks had succeeded")
     t.contains(header, "pollard resume " + os.path.basename(t.run_dir()))
     t.equal([r["Result"] for r in rows(top)], ["✔ succeeded", "✘ lost", "○ waiting"])
+    t.equal(bar_names(top), ["good", "✘ slow"])
     t.contains(all_text(section(top, "failures")), "lost: pollard ended before it did")
     t.write("gate", "")
     t.run("pollard", "resume", "--progress", "none")
@@ -390,35 +394,41 @@ def test_looks(t):
         quiet(t, page, t.path("r.html"))
 
 
+# What the page has cost the browser since it was opened, in seconds of work; waiting and other programs do not count.
+WORK = ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
+
+
+def work(page, path):
+    page.goto(path)
+    spent = page.metrics()
+    return sum(spent[name] for name in WORK)
+
+
 def test_many(t):
-    """10,000 tasks, a thousand of them failed: within its size, made and opened within two seconds each"""
+    """10,000 tasks, a thousand of them failed: within its size, and ten times the work of 1,000 tasks to open, not a hundred times"""
     count = 10000
+    test_report.long_journal(t, count // 10)
+    t.write("few.html", report(t)[0])
     test_report.long_journal(t, count)
-    began = time.monotonic()
     text, top = report(t)
-    made = time.monotonic() - began
     t.check(len(text.encode()) <= 2000 * 1000 + 2000 * count, f"{len(text)} bytes")
     t.equal(len(rows(top)), count)
     t.contains(all_text(section(top, "failures")), "Attempt 1: failed: exit 1")
     t.write("r.html", text)
     with open_browser(t) as page:
-        took = min(page.goto(t.path("r.html")) for _ in range(3))
+        few = min(work(page, t.path("few.html")) for _ in range(2))
+        many = min(work(page, t.path("r.html")) for _ in range(2))
+        t.check(many < max(30 * few, 1), f"{many:.2f} s of work, and {few:.2f} s for a tenth of it")
+        t.check(page.eval("document.querySelectorAll('*').length") < 30 * count, "elements")
         t.equal(len(page.eval(SHOWN)), 500, "rows of the first page")
         t.equal(len(filter_by(page, "9999")), 1)
         filter_by(page, "")
         page.eval("Array.from(document.querySelectorAll('button')).find((b) => b.textContent.startsWith('Show all')).click()")
         t.equal(len(page.eval(SHOWN)), count)
         t.equal(sort_by(page, "Task")[:3], ["1", "2", "3"])
-        page.scripts(False)
-        plain = min(page.goto(t.path("r.html")) for _ in range(2))
-        page.scripts(True)
         quiet(t, page, t.path("r.html"))
-    if not t.env.get("ASAN_OPTIONS", "").startswith("detect"):
-        t.check(made < 10, f"made in {made:.1f} s")
-    t.check(took < OPEN_SECONDS, f"opened in {took:.2f} s")
-    t.check(plain < OPEN_SECONDS, f"opened without scripts in {plain:.2f} s")
 
 
-test_many.limit = 120
-for case in (test_script, test_plain, test_looks, test_escaped):
-    case.limit = 60
+# A browser takes its time to begin, the more so beside sanitizers.
+for case in (test_script, test_plain, test_looks, test_escaped, test_many):
+    case.limit = 300

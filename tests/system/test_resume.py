@@ -333,7 +333,7 @@ def test_verdict_of_others(t):
     lines = journal_bytes(t).splitlines(keepends=True)
     # z had not ended by then
     lines = [line for line in lines if not (b'"attempt-finished"' in line and b'"task":"z"' in line)]
-    put_journal(t, b"".join(with_crc(re.sub(rb'"seq":\d+', b'"seq":%d' % (i + 1), line[:-19]))
+    put_journal(t, b"".join(harness.sealed(re.sub(rb'"seq":\d+', b'"seq":%d' % (i + 1), line[:-19])) + b"\n"
                             for i, line in enumerate(lines)))
     cut_after(t, lambda r: r["event"] == "verdict")
     t.write("task.sh", 'echo "$1 $POLLARD_ATTEMPT" >>log\n[ $1$POLLARD_ATTEMPT != z2 ] || exit 3\n')

@@ -469,6 +469,23 @@ START_TEST(no_final_event)
 }
 END_TEST
 
+/* What is too long to be kept may have been the end. */
+START_TEST(final_event_too_long)
+{
+	struct buf out = BUF_INIT, none = BUF_INIT;
+	struct heard h;
+
+	buf_addstr(&out, "{\"type\":\"result\",\"subtype\":\"success\",\"result\":\"");
+	for (int i = 0; i < 5 * 1024 * 1024 / 8; i++)
+		buf_add(&out, "12345678", 8);
+	buf_addstr(&out, "\"}\n");
+	h = hear_buf(ADAPTER_CLAUDE, &out, &none, 0, 65536);
+	expect_error(&h, REASON_AGENT,
+	    "ended without a final event that could be read: one was longer than 4 MiB");
+	buf_free(&out);
+}
+END_TEST
+
 START_TEST(empty_answer)
 {
 	struct heard h;
@@ -863,6 +880,7 @@ Suite *adapter_suite(void)
 	tcase_add_test(forms, recorded_clients);
 	tcase_add_loop_test(forms, answers_about_limits, 0, count);
 	tcase_add_loop_test(forms, no_final_event, 0, count);
+	tcase_add_test(forms, final_event_too_long);
 	tcase_add_loop_test(forms, empty_answer, 0, count);
 	tcase_add_loop_test(forms, status_counts, 0, count);
 	tcase_add_loop_test(forms, limits_stand, 0, count);

@@ -82,6 +82,37 @@ START_TEST(error_fields)
 }
 END_TEST
 
+/* Words about load, and nothing that says that it is a limit. */
+START_TEST(perhaps_broken)
+{
+	static const struct {
+		const char *text;
+		int status;
+		int64_t retry_ms;
+		bool unsure;
+	} cases[] = {
+		{ "We\xe2\x80\x99re currently experiencing high demand, which may cause errors.", 0,
+		    0, true },
+		{ "The service is currently overloaded", 500, 0, true },
+		{ "500 The model is overloaded", 0, 0, true },
+		{ "The model is overloaded", 503, 0, false },
+		{ "unexpected status 529: Overloaded", 0, 0, false },
+		{ "We're currently experiencing high demand", 0, 2000, false },
+		{ "The model is overloaded. Please try again in 6s.", 0, 0, false },
+		{ "Rate limit reached, high demand", 0, 0, false },
+		{ "overloaded_error: busy", 0, 0, false },
+		{ "Internal server error", 500, 0, false },
+	};
+	const char *text = cases[_i].text;
+	struct trouble t =
+	    adapter_class_error(text, strlen(text), cases[_i].status, cases[_i].retry_ms, now_ms);
+
+	ck_assert_msg(t.reason == (_i == 9 ? REASON_AGENT : REASON_RATE_LIMIT), "%s: %s", text,
+	    reason_text(t.reason));
+	ck_assert_msg(t.unsure == cases[_i].unsure, "%s", text);
+}
+END_TEST
+
 START_TEST(fields_of_their_own)
 {
 	struct trouble t = adapter_class_error("slow down", 9, 429, 12000, now_ms);
@@ -219,6 +250,7 @@ Suite *adapter_class_suite(void)
 	tcase_add_checked_fixture(t, set_zone, NULL);
 	tcase_add_loop_test(t, error_fields, 0, COUNT(errors));
 	tcase_add_test(t, fields_of_their_own);
+	tcase_add_test(t, perhaps_broken);
 	tcase_add_loop_test(t, standard_error, 0, COUNT(tails));
 	tcase_add_loop_test(t, reset_times, 0, COUNT(resets));
 	tcase_add_test(t, just_passed);

@@ -300,47 +300,6 @@ START_TEST(command_without_output)
 }
 END_TEST
 
-static void make_file(const char *directory, const char *name)
-{
-	char path[200];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-	ck_assert_int_ge(fd, 0);
-	close(fd);
-}
-
-START_TEST(files_that_exist)
-{
-	char directory[] = "/tmp/pollard-unit-XXXXXX", path[200], text[1000];
-
-	ck_assert_ptr_nonnull(mkdtemp(directory));
-	snprintf(path, sizeof(path), "%s/src", directory);
-	ck_assert_int_eq(mkdir(path, 0700), 0);
-	make_file(directory, "src/a.c");
-	make_file(directory, "src/b.c");
-	make_file(directory, "README.md");
-	make_file(directory, "Makefile");
-	snprintf(text, sizeof(text),
-	    "See `src/a.c:12:3`, (./README.md). Also \"src/a.c\", %s/src/b.c! "
-	    "Not src/, Makefile, src/gone.c, ../%s/README.md, src/../README.md or /etc/passwd.",
-	    directory, directory + strlen("/tmp/"));
-	answer_find_files(&r, text, strlen(text), directory);
-	ck_assert_uint_eq(r.nfiles, 3);
-	ck_assert_str_eq(r.files[0], "src/a.c");
-	ck_assert_str_eq(r.files[1], "README.md");
-	ck_assert_str_eq(r.files[2], "src/b.c");
-
-	unlink(strcat(strcpy(path, directory), "/src/a.c"));
-	unlink(strcat(strcpy(path, directory), "/src/b.c"));
-	unlink(strcat(strcpy(path, directory), "/README.md"));
-	unlink(strcat(strcpy(path, directory), "/Makefile"));
-	rmdir(strcat(strcpy(path, directory), "/src"));
-	ck_assert_int_eq(rmdir(directory), 0);
-}
-END_TEST
-
 Suite *answer_suite(void)
 {
 	Suite *suite = suite_create("answer");
@@ -366,7 +325,6 @@ Suite *answer_suite(void)
 	tcase_add_test(tc, telling_line_at_the_end_of_a_file);
 	tcase_add_test(tc, agent_without_an_answer);
 	tcase_add_test(tc, command_without_output);
-	tcase_add_test(tc, files_that_exist);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

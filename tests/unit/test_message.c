@@ -20,7 +20,8 @@ enum {
 	TAG_WARNING,
 	TAG_FILE,
 	TAG_SESSION,
-	TAG_USAGE
+	TAG_USAGE,
+	TAG_UNSURE
 };
 
 static void fill(struct result *r)
@@ -53,6 +54,7 @@ static void fill(struct result *r)
 	r->session = strdup("0199-ab");
 	r->retry_ms = 6000;
 	r->resets_ms = 1700000000000;
+	r->unsure = true;
 }
 
 static struct buf encode(const struct result *r)
@@ -137,6 +139,7 @@ START_TEST(round_trip)
 	ck_assert_str_eq(back.session, "0199-ab");
 	ck_assert_int_eq(back.retry_ms, 6000);
 	ck_assert_int_eq(back.resets_ms, 1700000000000);
+	ck_assert(back.unsure);
 	result_free(&r);
 	result_free(&back);
 	buf_free(&frame);
@@ -165,6 +168,7 @@ START_TEST(minimal)
 	ck_assert_ptr_null(back.warning);
 	ck_assert(!back.has_text);
 	ck_assert(!back.usage.known);
+	ck_assert(!back.unsure);
 	ck_assert_uint_eq(back.nfiles, 0);
 	result_free(&back);
 	buf_free(&frame);
@@ -455,7 +459,8 @@ START_TEST(bad_bytes)
 	assert_field_refused(TAG_STRUCTURED, "{\"a\":1,\"a\":2}", 13, "JSON object");
 	assert_field_refused(TAG_ERROR, "a\nb", 3, "more than one line");
 	assert_field_refused(TAG_SUMMARY, "a\rb", 3, "more than one line");
-	assert_field_refused(TAG_USAGE + 1, "", 0, "unknown field");
+	assert_field_refused(TAG_UNSURE, "x", 1, "a mark with something in it");
+	assert_field_refused(TAG_UNSURE + 1, "", 0, "unknown field");
 	assert_field_refused(255, "", 0, "unknown field");
 	free(big);
 }

@@ -534,6 +534,39 @@ START_TEST(a_resumed_run)
 }
 END_TEST
 
+/* Debuggers, fixes and merging agents cost too; the built-in debugger and a command do not. */
+START_TEST(usage_beside_the_tasks)
+{
+	struct buf text = BUF_INIT;
+
+	begin("");
+	add("1", "a", "x: say a");
+	ends(0, 1, "1", "a", 1, GOOD ",'usage':{'input_tokens':1,'output_tokens':1,'usd':0.25}");
+	tell(1,
+	    "{'event':'verdict','step':'1','level':2,'debugger':'builtin','valid':true,"
+	    "'verdict':{'relation':'unknown'},'usage':null}");
+	tell(1,
+	    "{'event':'verdict','step':'1','level':2,'debugger':'doctor','valid':true,"
+	    "'verdict':{'relation':'unknown'},"
+	    "'usage':{'input_tokens':10,'output_tokens':10,'usd':0.25}}");
+	tell(1,
+	    "{'event':'fix','step':'1','agent':null,'run':['true'],'status':'succeeded','usage':null}");
+	tell(1,
+	    "{'event':'fix','step':'1','agent':'doctor','prompt':'mend it','status':'succeeded',"
+	    "'usage':{'input_tokens':100,'output_tokens':100,'usd':0.25}}");
+	tell(1,
+	    "{'event':'merge-finished','step':'1','status':'succeeded',"
+	    "'usage':{'input_tokens':1000,'output_tokens':1000,'usd':0.25}}");
+	read_report(false, 2);
+	report_tokens(&text, &r.usage);
+	ck_assert_str_eq(buf_str(&text), "1,111 in, 1,111 out");
+	buf_reset(&text);
+	report_cost(&text, &r.usage);
+	ck_assert_str_eq(buf_str(&text), "$1.00");
+	buf_free(&text);
+}
+END_TEST
+
 /* What clients tell: tokens but no money is neither 0 nor all of it. */
 START_TEST(usage_that_is_not_told)
 {
@@ -658,6 +691,7 @@ Suite *report_suite(void)
 	tcase_add_test(journals, a_killed_run);
 	tcase_add_test(journals, a_resumed_run);
 	tcase_add_test(journals, usage_that_is_not_told);
+	tcase_add_test(journals, usage_beside_the_tasks);
 	tcase_add_test(journals, causes_of_verdicts);
 	tcase_add_test(journals, text_is_safe);
 	tcase_add_test(journals, markdown_is_bounded);

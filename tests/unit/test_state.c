@@ -309,6 +309,66 @@ START_TEST(a_resumed_run_counts_each_task_once)
 }
 END_TEST
 
+/* Titles, goals and the order are those of the edited list; what is not in it any more is gone. */
+START_TEST(an_edited_list)
+{
+	start("null",
+	    "{'id':'a','title':'Old','goal':null,'count':2},"
+	    "{'id':'gone','title':null,'goal':null,'count':1},"
+	    "{'id':'b','title':null,'goal':null,'count':1}");
+	add("a", "1", 1, "null");
+	add("a", "2", 2, "null");
+	add("gone", "3", 3, "null");
+	add("b", "4", 4, "null");
+	succeed("a", "1", "'first'", "");
+	feed("{'event':'resumed','again':[]}");
+	feed("{'event':'task-removed','step':'a','task':'2'}");
+	feed("{'event':'task-removed','step':'gone','task':'3'}");
+	feed("{'event':'list-edited','run':'20261123-162005-1f0c','name':null,'goal':'Better',"
+	     "'jobs':1,'options':{},'steps':[{'id':'a','title':'New','goal':null,'count':1,"
+	     "'tasks':['1']},{'id':'c','title':'Between','goal':'Why','count':1,'tasks':['5']},"
+	     "{'id':'b','title':null,'goal':null,'count':1,'tasks':['4']}]}");
+	add("c", "5", 5, "null");
+	expect("# 20261123-162005-1f0c\n"
+	       "- **Goal**: Better\n"
+	       "- **Status**: 🔄 Running (step 1 of 3): 1 of 3 finished\n"
+	       "\n"
+	       "### Step 1: New (Sequential)\n"
+	       "- **Status**: 🔄 Running: 1 of 1 finished\n"
+	       "- **Tasks**:\n"
+	       "  1. 1 → ✅ first\n"
+	       "- **Result Summary**: first\n"
+	       "\n"
+	       "### Step 2: Between (Sequential)\n"
+	       "- **Goal**: Why\n"
+	       "- **Status**: ⏳ Waiting\n"
+	       "- **Tasks**:\n"
+	       "  1. 5 → ⏳ Waiting\n"
+	       "\n"
+	       "### Step 3: b (Sequential)\n"
+	       "- **Status**: ⏳ Waiting\n"
+	       "- **Tasks**:\n"
+	       "  1. 4 → ⏳ Waiting\n");
+}
+END_TEST
+
+START_TEST(tasks_that_are_removed_leave_no_line)
+{
+	start("null", "{'id':'a','title':null,'goal':null,'count':3}");
+	add("a", "1", 1, "null");
+	add("a", "2", 2, "null");
+	add("a", "3", 3, "null");
+	succeed("a", "3", "'third'", "");
+	feed("{'event':'task-removed','step':'a','task':'2'}");
+	expect_line("  2. 3 → ✅ third");
+	feed("{'event':'task-removed','step':'a','task':'1'}");
+	feed("{'event':'task-removed','step':'a','task':'3'}");
+	expect_not("**Tasks**");
+	expect_not("**Parallel Tasks**");
+	expect_not("third");
+}
+END_TEST
+
 START_TEST(sequential_with_one_slot)
 {
 	feed("{'event':'run-started','run':'r','name':null,'goal':null,'jobs':1,'options':{},"
@@ -626,6 +686,8 @@ Suite *state_suite(void)
 	tcase_add_test(form, a_run_that_nobody_runs_any_more);
 	tcase_add_test(form, an_end_stays_an_end);
 	tcase_add_test(form, a_resumed_run_counts_each_task_once);
+	tcase_add_test(form, an_edited_list);
+	tcase_add_test(form, tasks_that_are_removed_leave_no_line);
 	tcase_add_test(form, sequential_with_one_slot);
 	tcase_add_test(form, sequential_when_asked_for);
 	tcase_add_test(form, no_note_when_nothing_was_saved);
