@@ -197,6 +197,21 @@ double json_get_number(const cJSON *object, const char *key, double otherwise)
 	return cJSON_IsNumber(item) ? item->valuedouble : otherwise;
 }
 
+uint64_t json_get_count(const cJSON *object, const char *key)
+{
+	double value = json_get_number(object, key, 0);
+
+	/* beyond 2^53 a double does not tell one integer from the next */
+	return value > 0 && value < 9e15 ? (uint64_t)value : 0;
+}
+
+int64_t json_get_ms(const cJSON *object, const char *key)
+{
+	double seconds = json_get_number(object, key, 0);
+
+	return seconds > 0 && seconds < 1e12 ? (int64_t)(seconds * 1000 + 0.5) : 0;
+}
+
 void json_add_string(cJSON *object, const char *key, const char *value)
 {
 	json_add_item(object, key, value != NULL ? cJSON_CreateString(value) : cJSON_CreateNull());

@@ -39,6 +39,9 @@ const cJSON *json_get(const cJSON *object, const char *key);
 const char *json_get_string(const cJSON *object, const char *key);
 /* Its number, or `otherwise` when it is missing or no number. */
 double json_get_number(const cJSON *object, const char *key, double otherwise);
+/* Its number as a count, and its seconds in milliseconds; 0 when it is missing, negative, or larger than can be. */
+uint64_t json_get_count(const cJSON *object, const char *key);
+int64_t json_get_ms(const cJSON *object, const char *key);
 
 /* NULL becomes null. */
 /* Keys are not copied: they must live as long as the object, as literals do. */

@@ -8,9 +8,9 @@
 #include "shared/json.h"
 #include "shared/text.h"
 #include "shared/xalloc.h"
-#include "supervisor/history.h"
 #include "supervisor/notify.h"
-#include "supervisor/prune.h"
+#include "supervisor/record/history.h"
+#include "supervisor/record/prune.h"
 
 #define TASK_OF_NOTIFY (SIZE_MAX - 16)
 /* 128 and the signal's number is what a shell shows. */

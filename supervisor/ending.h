@@ -6,7 +6,7 @@
 #define POLLARD_ENDING_H
 
 #include "supervisor/coordinator.h"
-#include "supervisor/events.h"
+#include "supervisor/record/events.h"
 
 /* A line on standard error about failures that earlier runs had too; nothing without a name. */
 void ending_history(struct run *run);

@@ -2,7 +2,7 @@
 
 #include "shared/xalloc.h"
 #include "supervisor/coordinator.h"
-#include "supervisor/events.h"
+#include "supervisor/record/events.h"
 
 /* Failures that are remembered for the summary; the journal has all of them. */
 #define FAILED_MAX 1000

@@ -1,8 +1,8 @@
 #include <stdio.h>
 
 #include "shared/text.h"
-#include "supervisor/bind.h"
-#include "supervisor/input_record.h"
+#include "supervisor/input/bind.h"
+#include "supervisor/input/input_record.h"
 
 /* Only what came before can be needed: a task of a stream may start as soon as it was read. */
 static void check_needs_seen(struct input *in, const struct task *task)

@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include "shared/xalloc.h"
-#include "supervisor/arena.h"
 #include "supervisor/coordinator.h"
-#include "supervisor/events.h"
-#include "supervisor/idset.h"
+#include "supervisor/input/arena.h"
+#include "supervisor/input/idset.h"
+#include "supervisor/record/events.h"
 
 /* Tasks of a stream that are read ahead of the slots. */
 #define AHEAD 64

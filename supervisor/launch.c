@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "supervisor/evidence.h"
 #include "supervisor/launch_agent.h"
-#include "supervisor/refine.h"
+#include "supervisor/record/evidence.h"
+#include "supervisor/recovery/refine.h"
 
 #define AGENT_TIMEOUT_MS (30 * 60 * 1000)
 #define AGENT_MAX_OUTPUT (INT64_C(64) * 1024 * 1024)

@@ -11,12 +11,12 @@
 #include "shared/buf.h"
 #include "shared/job.h"
 #include "shared/result.h"
-#include "supervisor/config.h"
-#include "supervisor/load.h"
+#include "supervisor/input/load.h"
+#include "supervisor/input/task.h"
+#include "supervisor/options/config.h"
 #include "supervisor/places.h"
-#include "supervisor/record.h"
-#include "supervisor/task.h"
-#include "supervisor/verdict.h"
+#include "supervisor/record/record.h"
+#include "supervisor/recovery/verdict.h"
 
 /*
  * What all attempts of a run share, made once by launch_init(); null_fd is closed by launch_free(). The buffers belong to the attempt that is being

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/client.h"
+#include "supervisor/input/client.h"
 
 /* Lines that say why a client cannot go on with a session speak of one of these... */
 static const char *const session_words[] = { "session", "conversation", "thread", "rollout",

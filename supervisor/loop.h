@@ -15,7 +15,7 @@
 
 #include "shared/buf.h"
 #include "shared/result.h"
-#include "supervisor/sink.h"
+#include "supervisor/progress/sink.h"
 #include "supervisor/spawn.h"
 
 /*

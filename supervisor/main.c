@@ -13,15 +13,15 @@
 
 #include "shared/exits.h"
 #include "shared/text.h"
-#include "supervisor/commands.h"
-#include "supervisor/complete.h"
-#include "supervisor/config.h"
-#include "supervisor/diag.h"
-#include "supervisor/help.h"
-#include "supervisor/options.h"
-#include "supervisor/resume.h"
+#include "supervisor/commands/commands.h"
+#include "supervisor/input/diag.h"
+#include "supervisor/options/complete.h"
+#include "supervisor/options/config.h"
+#include "supervisor/options/help.h"
+#include "supervisor/options/options.h"
+#include "supervisor/options/settings.h"
+#include "supervisor/resume/resume.h"
 #include "supervisor/run.h"
-#include "supervisor/settings.h"
 #include "workers/worker.h"
 
 typedef int (*command_fn)(const struct config *config);

@@ -12,8 +12,8 @@
 #include "shared/text.h"
 #include "shared/xalloc.h"
 #include "supervisor/coordinator.h"
-#include "supervisor/events.h"
-#include "supervisor/template.h"
+#include "supervisor/input/template.h"
+#include "supervisor/record/events.h"
 
 /* Where the results wait for it; no step can have such an id. */
 #define COLLECTED_NAME "+collected.md"

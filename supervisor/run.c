@@ -16,13 +16,13 @@
 #include "shared/text.h"
 #include "shared/xalloc.h"
 #include "supervisor/coordinator.h"
-#include "supervisor/effective.h"
 #include "supervisor/ending.h"
-#include "supervisor/escalation.h"
-#include "supervisor/events.h"
-#include "supervisor/locks.h"
+#include "supervisor/plan/effective.h"
+#include "supervisor/progress/watch.h"
+#include "supervisor/record/escalation.h"
+#include "supervisor/record/events.h"
+#include "supervisor/record/locks.h"
 #include "supervisor/session_usage.h"
-#include "supervisor/watch.h"
 
 /* What a reader that is there needs to take the last words. */
 #define DRAIN_LEAST_MS 200

@@ -4,7 +4,7 @@
 #ifndef POLLARD_RUN_H
 #define POLLARD_RUN_H
 
-#include "supervisor/config.h"
+#include "supervisor/options/config.h"
 #include "supervisor/spawn.h"
 
 /* Reads the input, runs it, and returns the exit status; or ends by the signal that ended the run. */

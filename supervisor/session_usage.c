@@ -2,11 +2,11 @@
 
 #include <string.h>
 
-#include "supervisor/client.h"
 #include "supervisor/coordinator.h"
-#include "supervisor/emit.h"
-#include "supervisor/load.h"
-#include "supervisor/node.h"
+#include "supervisor/input/client.h"
+#include "supervisor/input/load.h"
+#include "supervisor/plan/node.h"
+#include "supervisor/progress/emit.h"
 
 static const struct backend *backend_of(const struct run *run, const struct task *task)
 {

@@ -6,8 +6,8 @@
 #include "shared/clock.h"
 #include "shared/xalloc.h"
 #include "supervisor/coordinator.h"
-#include "supervisor/events.h"
-#include "supervisor/watch.h"
+#include "supervisor/progress/watch.h"
+#include "supervisor/record/events.h"
 
 /* A system that refuses a process is asked again after so long, doubling. */
 #define REFUSED_FIRST_MS 50

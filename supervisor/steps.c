@@ -10,12 +10,12 @@
 #include "shared/json.h"
 #include "shared/text.h"
 #include "shared/xalloc.h"
-#include "supervisor/condition.h"
 #include "supervisor/coordinator.h"
-#include "supervisor/effective.h"
-#include "supervisor/events.h"
-#include "supervisor/planner.h"
-#include "supervisor/workflow.h"
+#include "supervisor/input/condition.h"
+#include "supervisor/input/workflow.h"
+#include "supervisor/plan/effective.h"
+#include "supervisor/plan/planner.h"
+#include "supervisor/record/events.h"
 
 static const struct step_more *more_of(const struct run *run)
 {

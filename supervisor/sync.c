@@ -2,7 +2,7 @@
 
 #include "shared/clock.h"
 #include "supervisor/coordinator.h"
-#include "supervisor/events.h"
+#include "supervisor/record/events.h"
 
 /* With --fail-fast it follows at once: nobody waits for the others to end. */
 static void retry_at_once(struct run *run, struct attempt *attempt)

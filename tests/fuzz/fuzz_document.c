@@ -7,8 +7,8 @@
 #include "shared/buf.h"
 #include "shared/json.h"
 #include "shared/text.h"
-#include "supervisor/document.h"
-#include "supervisor/taskobject.h"
+#include "supervisor/input/document.h"
+#include "supervisor/input/taskobject.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_place(struct place place, uint32_t lines, size_t size)

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "shared/buf.h"
-#include "supervisor/agents.h"
-#include "supervisor/frontmatter.h"
+#include "supervisor/input/agents.h"
+#include "supervisor/input/frontmatter.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_keys(const char *text, size_t size)

@@ -15,9 +15,9 @@
 #include "shared/crc32c.h"
 #include "shared/io.h"
 #include "shared/text.h"
-#include "supervisor/journal.h"
-#include "supervisor/replay.h"
-#include "supervisor/state.h"
+#include "supervisor/record/journal.h"
+#include "supervisor/record/replay.h"
+#include "supervisor/record/state.h"
 #include "tests/fuzz/fuzz.h"
 
 static char directory[4096];

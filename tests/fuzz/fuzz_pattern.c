@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/pattern.h"
-#include "supervisor/scope.h"
+#include "supervisor/plan/pattern.h"
+#include "supervisor/plan/scope.h"
 #include "tests/fuzz/fuzz.h"
 
 #define LINES 3

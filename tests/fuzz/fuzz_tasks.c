@@ -6,7 +6,7 @@
 
 #include "shared/names.h"
 #include "shared/text.h"
-#include "supervisor/input.h"
+#include "supervisor/input/input.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_task(const struct task *task)

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "shared/xalloc.h"
-#include "supervisor/condition.h"
-#include "supervisor/task.h"
-#include "supervisor/template.h"
+#include "supervisor/input/condition.h"
+#include "supervisor/input/task.h"
+#include "supervisor/input/template.h"
 #include "tests/fuzz/fuzz.h"
 
 static const struct foreach made_later = { .as = "item" };

@@ -8,7 +8,7 @@
 
 #include "shared/json.h"
 #include "shared/names.h"
-#include "supervisor/workflow.h"
+#include "supervisor/input/workflow.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_task(const struct task *task, size_t index)

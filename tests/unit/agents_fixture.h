@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "supervisor/agents.h"
+#include "supervisor/input/agents.h"
 
 static const char *const fixture_names[] = {
 	"researcher",

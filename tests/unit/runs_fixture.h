@@ -14,8 +14,8 @@
 
 #include "shared/clock.h"
 #include "shared/json.h"
-#include "supervisor/journal.h"
-#include "supervisor/rundir.h"
+#include "supervisor/record/journal.h"
+#include "supervisor/record/rundir.h"
 
 static char fixture_root[64];
 static struct journal *fixture_journal;

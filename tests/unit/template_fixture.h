@@ -6,8 +6,8 @@
 
 #include <stdio.h>
 
-#include "supervisor/task.h"
-#include "supervisor/template.h"
+#include "supervisor/input/task.h"
+#include "supervisor/input/template.h"
 
 /* In the order of the plan. */
 enum fixture_step {

@@ -4,7 +4,7 @@
 
 #include "shared/buf.h"
 #include "shared/json.h"
-#include "supervisor/advice.h"
+#include "supervisor/commands/advice.h"
 
 Suite *advice_suite(void);
 

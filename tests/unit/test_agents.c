@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "shared/buf.h"
-#include "supervisor/agents.h"
+#include "supervisor/input/agents.h"
 
 Suite *agents_suite(void);
 

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "supervisor/arena.h"
+#include "supervisor/input/arena.h"
 
 Suite *arena_suite(void);
 

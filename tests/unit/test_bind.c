@@ -1,8 +1,8 @@
 #include <check.h>
 #include <string.h>
 
-#include "supervisor/bind.h"
-#include "supervisor/template.h"
+#include "supervisor/input/bind.h"
+#include "supervisor/input/template.h"
 #include "tests/unit/template_fixture.h"
 
 Suite *bind_suite(void);

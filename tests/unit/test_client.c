@@ -7,7 +7,7 @@
 
 #include "shared/exits.h"
 #include "shared/xalloc.h"
-#include "supervisor/client.h"
+#include "supervisor/input/client.h"
 
 Suite *client_suite(void);
 

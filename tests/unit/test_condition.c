@@ -4,7 +4,7 @@
 
 #include "shared/json.h"
 #include "shared/text.h"
-#include "supervisor/condition.h"
+#include "supervisor/input/condition.h"
 #include "tests/unit/template_fixture.h"
 
 Suite *condition_suite(void);

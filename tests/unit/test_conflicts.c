@@ -5,8 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "supervisor/conflicts.h"
-#include "supervisor/scope.h"
+#include "supervisor/plan/conflicts.h"
+#include "supervisor/plan/scope.h"
 
 Suite *conflicts_suite(void);
 

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "supervisor/crontab.h"
-#include "supervisor/options.h"
+#include "supervisor/options/options.h"
+#include "supervisor/plan/crontab.h"
 
 Suite *crontab_suite(void);
 

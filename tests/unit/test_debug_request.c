@@ -7,7 +7,7 @@
 #include "shared/json.h"
 #include "shared/text.h"
 #include "shared/xalloc.h"
-#include "supervisor/debug_request.h"
+#include "supervisor/recovery/debug_request.h"
 
 Suite *debug_request_suite(void);
 

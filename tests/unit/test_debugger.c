@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "shared/json.h"
-#include "supervisor/verdict.h"
+#include "supervisor/recovery/verdict.h"
 #include "workers/debugger.h"
 
 Suite *debugger_suite(void);

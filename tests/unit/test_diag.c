@@ -5,7 +5,7 @@
 
 #include "shared/buf.h"
 #include "shared/io.h"
-#include "supervisor/diag.h"
+#include "supervisor/input/diag.h"
 
 Suite *diag_suite(void);
 

@@ -6,7 +6,7 @@
 #include "shared/buf.h"
 #include "shared/json.h"
 #include "shared/xalloc.h"
-#include "supervisor/document.h"
+#include "supervisor/input/document.h"
 
 Suite *document_suite(void);
 

@@ -11,10 +11,10 @@
 #include "shared/buf.h"
 #include "shared/io.h"
 #include "shared/json.h"
-#include "supervisor/escalation.h"
-#include "supervisor/journal.h"
-#include "supervisor/rerun.h"
-#include "supervisor/rundir.h"
+#include "supervisor/record/escalation.h"
+#include "supervisor/record/journal.h"
+#include "supervisor/record/rundir.h"
+#include "supervisor/resume/rerun.h"
 
 Suite *escalation_suite(void);
 

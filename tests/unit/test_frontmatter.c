@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "shared/buf.h"
-#include "supervisor/frontmatter.h"
+#include "supervisor/input/frontmatter.h"
 
 Suite *frontmatter_suite(void);
 

@@ -2,7 +2,7 @@
 #include "runs_fixture.h"
 
 #include "shared/buf.h"
-#include "supervisor/history.h"
+#include "supervisor/record/history.h"
 
 Suite *history_suite(void);
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "supervisor/idset.h"
+#include "supervisor/input/idset.h"
 
 Suite *idset_suite(void);
 

@@ -8,9 +8,9 @@
 
 #include "shared/buf.h"
 #include "shared/io.h"
-#include "supervisor/fault.h"
-#include "supervisor/input.h"
-#include "supervisor/template.h"
+#include "supervisor/input/fault.h"
+#include "supervisor/input/input.h"
+#include "supervisor/input/template.h"
 #include "tests/unit/agents_fixture.h"
 
 Suite *input_suite(void);

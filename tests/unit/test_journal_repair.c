@@ -13,7 +13,7 @@
 #include "shared/crc32c.h"
 #include "shared/io.h"
 #include "shared/json.h"
-#include "supervisor/journal.h"
+#include "supervisor/record/journal.h"
 
 Suite *journal_repair_suite(void);
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/ladder.h"
+#include "supervisor/recovery/ladder.h"
 
 Suite *ladder_suite(void);
 

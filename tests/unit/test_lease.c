@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "shared/clock.h"
-#include "supervisor/lease.h"
+#include "supervisor/record/lease.h"
 
 Suite *lease_suite(void);
 

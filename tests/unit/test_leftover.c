@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "supervisor/leftover.h"
+#include "supervisor/record/leftover.h"
 
 Suite *leftover_suite(void);
 

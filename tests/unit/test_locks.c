@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "shared/buf.h"
-#include "supervisor/locks.h"
+#include "supervisor/record/locks.h"
 
 Suite *locks_suite(void);
 

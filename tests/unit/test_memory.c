@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "supervisor/memory.h"
+#include "supervisor/pressure/memory.h"
 
 Suite *memory_suite(void);
 

@@ -1,7 +1,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "supervisor/node.h"
+#include "supervisor/plan/node.h"
 
 Suite *node_suite(void);
 

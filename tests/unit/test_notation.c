@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/notation.h"
+#include "supervisor/input/notation.h"
 
 Suite *notation_suite(void);
 

@@ -8,11 +8,11 @@
 
 #include "shared/exits.h"
 #include "shared/json.h"
-#include "supervisor/arena.h"
-#include "supervisor/config.h"
-#include "supervisor/help.h"
-#include "supervisor/options.h"
-#include "supervisor/settings.h"
+#include "supervisor/input/arena.h"
+#include "supervisor/options/config.h"
+#include "supervisor/options/help.h"
+#include "supervisor/options/options.h"
+#include "supervisor/options/settings.h"
 
 #define WORDS_MAX 24
 #define SCREEN_LINES 24

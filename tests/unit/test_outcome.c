@@ -1,7 +1,7 @@
 #include <check.h>
 #include <stddef.h>
 
-#include "supervisor/outcome.h"
+#include "supervisor/recovery/outcome.h"
 
 Suite *outcome_suite(void);
 

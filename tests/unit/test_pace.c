@@ -1,6 +1,6 @@
 #include <check.h>
 
-#include "supervisor/pace.h"
+#include "supervisor/pressure/pace.h"
 
 Suite *pace_suite(void);
 

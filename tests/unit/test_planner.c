@@ -5,9 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "supervisor/effective.h"
-#include "supervisor/plan_print.h"
-#include "supervisor/planner.h"
+#include "supervisor/plan/effective.h"
+#include "supervisor/plan/plan_print.h"
+#include "supervisor/plan/planner.h"
 
 Suite *planner_suite(void);
 

@@ -6,7 +6,7 @@
 
 #include "shared/text.h"
 #include "shared/width.h"
-#include "supervisor/progress_block.h"
+#include "supervisor/progress/progress_block.h"
 
 Suite *progress_block_suite(void);
 

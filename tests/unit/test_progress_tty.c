@@ -12,7 +12,7 @@
 
 #include "shared/clock.h"
 #include "shared/io.h"
-#include "supervisor/progress_tty.h"
+#include "supervisor/progress/progress_tty.h"
 
 Suite *progress_tty_suite(void);
 

@@ -1,7 +1,7 @@
 /* Which run directories go at the end of a run, and which stay. */
 #include "runs_fixture.h"
 
-#include "supervisor/prune.h"
+#include "supervisor/record/prune.h"
 
 Suite *prune_suite(void);
 

@@ -1,9 +1,9 @@
 #include <check.h>
 #include <string.h>
 
-#include "supervisor/arena.h"
-#include "supervisor/refine.h"
-#include "supervisor/template.h"
+#include "supervisor/input/arena.h"
+#include "supervisor/input/template.h"
+#include "supervisor/recovery/refine.h"
 
 Suite *refine_suite(void);
 

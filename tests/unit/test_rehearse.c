@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "shared/io.h"
-#include "supervisor/condition.h"
-#include "supervisor/rehearse.h"
-#include "supervisor/template.h"
+#include "supervisor/input/condition.h"
+#include "supervisor/input/rehearse.h"
+#include "supervisor/input/template.h"
 
 Suite *rehearse_suite(void);
 

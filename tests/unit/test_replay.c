@@ -9,7 +9,7 @@
 #include "shared/clock.h"
 #include "shared/io.h"
 #include "shared/json.h"
-#include "supervisor/replay.h"
+#include "supervisor/record/replay.h"
 
 Suite *replay_suite(void);
 

@@ -10,9 +10,9 @@
 #include "shared/buf.h"
 #include "shared/clock.h"
 #include "shared/json.h"
-#include "supervisor/journal.h"
-#include "supervisor/report.h"
-#include "supervisor/rundir.h"
+#include "supervisor/record/journal.h"
+#include "supervisor/record/rundir.h"
+#include "supervisor/report/report.h"
 
 Suite *report_suite(void);
 

@@ -4,7 +4,7 @@
 
 #include "shared/buf.h"
 #include "shared/xalloc.h"
-#include "supervisor/report_html.h"
+#include "supervisor/report/report_html.h"
 
 Suite *report_html_suite(void);
 

@@ -10,9 +10,9 @@
 
 #include "shared/buf.h"
 #include "shared/json.h"
-#include "supervisor/journal.h"
-#include "supervisor/reading.h"
-#include "supervisor/rundir.h"
+#include "supervisor/commands/reading.h"
+#include "supervisor/record/journal.h"
+#include "supervisor/record/rundir.h"
 
 Suite *run_info_suite(void);
 

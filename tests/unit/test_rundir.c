@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "shared/buf.h"
-#include "supervisor/rundir.h"
+#include "supervisor/record/rundir.h"
 
 Suite *rundir_suite(void);
 

@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "shared/result.h"
-#include "supervisor/schedule.h"
+#include "supervisor/plan/schedule.h"
 
 Suite *schedule_suite(void);
 

@@ -6,8 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "supervisor/pattern.h"
-#include "supervisor/scope.h"
+#include "supervisor/plan/pattern.h"
+#include "supervisor/plan/scope.h"
 
 Suite *scope_suite(void);
 

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "supervisor/settings.h"
+#include "supervisor/options/settings.h"
 
 Suite *settings_suite(void);
 

@@ -15,7 +15,7 @@
 #include "shared/buf.h"
 #include "shared/io.h"
 #include "shared/xalloc.h"
-#include "supervisor/sink.h"
+#include "supervisor/progress/sink.h"
 
 Suite *sink_suite(void);
 

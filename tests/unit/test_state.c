@@ -6,7 +6,7 @@
 
 #include "shared/buf.h"
 #include "shared/json.h"
-#include "supervisor/state.h"
+#include "supervisor/record/state.h"
 
 Suite *state_suite(void);
 

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/document.h"
-#include "supervisor/taskobject.h"
+#include "supervisor/input/document.h"
+#include "supervisor/input/taskobject.h"
 #include "tests/unit/agents_fixture.h"
 
 Suite *taskobject_suite(void);

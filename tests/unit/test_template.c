@@ -6,7 +6,7 @@
 #include "shared/json.h"
 #include "shared/text.h"
 #include "shared/xalloc.h"
-#include "supervisor/template.h"
+#include "supervisor/input/template.h"
 #include "tests/unit/template_fixture.h"
 
 Suite *template_suite(void);

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "supervisor/throttle.h"
+#include "supervisor/pressure/throttle.h"
 
 Suite *throttle_suite(void);
 

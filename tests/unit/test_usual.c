@@ -1,7 +1,7 @@
 /* How long tasks took in earlier runs. */
 #include "runs_fixture.h"
 
-#include "supervisor/usual.h"
+#include "supervisor/record/usual.h"
 
 Suite *usual_suite(void);
 

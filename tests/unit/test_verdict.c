@@ -6,7 +6,7 @@
 #include "shared/json.h"
 #include "shared/text.h"
 #include "shared/xalloc.h"
-#include "supervisor/verdict.h"
+#include "supervisor/recovery/verdict.h"
 
 Suite *verdict_suite(void);
 

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "shared/json.h"
-#include "supervisor/condition.h"
-#include "supervisor/template.h"
-#include "supervisor/workflow.h"
+#include "supervisor/input/condition.h"
+#include "supervisor/input/template.h"
+#include "supervisor/input/workflow.h"
 #include "tests/unit/agents_fixture.h"
 
 Suite *workflow_suite(void);
