@@ -213,12 +213,25 @@ END_TEST
 
 START_TEST(tasks_that_are_not_known_yet)
 {
+	const struct foreach made_later = { .max = 3 };
 	make(1);
 	step.count = 0;
 	step.more = &more_of_step;
+	more_of_step.foreach = &made_later;
 	plan_it();
 	expect_waves("");
 	expect_advice(RECOMMEND_PARALLEL, ADVICE_UNKNOWN);
+	more_of_step.foreach = NULL;
+}
+END_TEST
+
+START_TEST(nothing_to_do)
+{
+	make(1);
+	step.count = 0;
+	plan_it();
+	expect_waves("");
+	expect_advice(RECOMMEND_SEQUENTIAL, ADVICE_NO_TASK);
 }
 END_TEST
 
@@ -404,6 +417,7 @@ Suite *planner_suite(void)
 	tcase_add_test(t, tokens);
 	tcase_add_test(t, one_task_or_asked_for);
 	tcase_add_test(t, tasks_that_are_not_known_yet);
+	tcase_add_test(t, nothing_to_do);
 	tcase_add_test(t, priority_goes_first);
 	tcase_add_test(t, which_limit_holds);
 	tcase_add_test(t, strict_scopes);
