@@ -58,23 +58,24 @@ static bool make_in(struct scratch *s)
 bool scratch_make(struct scratch *s, const char *parent)
 {
 	size_t size = strlen(parent) + SCRATCH_NAME_SIZE + 1;
+	bool made = false;
 
+	/* another attempt may be the last one for a moment, and take the directory away from under us */
 	for (int i = 0; i < TRIES; i++) {
 		s->parent = open_parent(parent);
-		if (s->parent < 0)
-			return false;
-		if (make_in(s))
+		made = s->parent >= 0 && make_in(s);
+		if (made)
 			break;
 
 		int error = errno;
-		close(s->parent);
+		if (s->parent >= 0)
+			close(s->parent);
 		s->parent = -1;
 		errno = error;
-		/* another attempt was the last one for a moment, and took the directory away */
 		if (error != ENOENT)
 			return false;
 	}
-	if (s->parent < 0)
+	if (!made)
 		return false;
 	s->path = xmalloc(size);
 	snprintf(s->path, size, "%s/%s", parent, s->name);

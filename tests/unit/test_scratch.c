@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "workers/scratch.h"
@@ -99,6 +100,35 @@ START_TEST(no_parent)
 }
 END_TEST
 
+/* Whoever ends last takes the directory of all away, while others begin. */
+START_TEST(side_by_side)
+{
+	enum { PROCESSES = 4, ROUNDS = 1500 };
+	char parent[64];
+	pid_t pids[PROCESSES];
+
+	snprintf(parent, sizeof(parent), "%s/tmp", top);
+	for (int i = 0; i < PROCESSES; i++) {
+		pids[i] = fork();
+		ck_assert_int_ge(pids[i], 0);
+		for (int n = 0; pids[i] == 0 && n < ROUNDS; n++) {
+			struct scratch s = SCRATCH_INIT;
+			if (!scratch_make(&s, parent) || access(s.path, W_OK) != 0)
+				_exit(1);
+			scratch_remove(&s);
+		}
+		if (pids[i] == 0)
+			_exit(0);
+	}
+	for (int i = 0; i < PROCESSES; i++) {
+		int status;
+		ck_assert_int_eq(waitpid(pids[i], &status, 0), pids[i]);
+		ck_assert_int_eq(status, 0);
+	}
+	ck_assert_int_eq(access(parent, F_OK), -1);
+}
+END_TEST
+
 Suite *scratch_suite(void)
 {
 	Suite *s = suite_create("scratch");
@@ -109,6 +139,7 @@ Suite *scratch_suite(void)
 	tcase_add_test(t, parent_is_made);
 	tcase_add_test(t, parent_is_no_link);
 	tcase_add_test(t, no_parent);
+	tcase_add_test(t, side_by_side);
 	suite_add_tcase(s, t);
 	return s;
 }
