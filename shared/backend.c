@@ -172,6 +172,8 @@ const struct backend backends[] = {
 	    .models = MODELS_ANY,
 	    .access = { [ACCESS_READ] = LIST("--dry-run", "--no-suggest-shell-commands") },
 	    .end = LIST("--message-file", "{prompt_file}"),
+	    .tells_tokens = true,
+	    .tells_usd = true,
 	    .adapter = ADAPTER_TEXT,
 	    .install = "python3 -m pip install aider-install && aider-install",
 	},
