@@ -494,3 +494,12 @@ bool base64_decode(struct buf *out, const char *in, size_t len)
 	}
 	return true;
 }
+
+uint64_t text_hash(uint64_t hash, const char *text)
+{
+	for (const char *p = text;; p++) {
+		hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
+		if (*p == '\0')
+			return hash;
+	}
+}

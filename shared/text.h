@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "shared/buf.h"
 
@@ -48,5 +49,12 @@ const char *text_tail(const char *in, size_t len, unsigned lines);
 void base64_encode(struct buf *out, const void *in, size_t len);
 /* Strict: false, and nothing appended, on anything that base64_encode() does not make. */
 bool base64_decode(struct buf *out, const char *in, size_t len);
+
+/*
+ * FNV-1a over a text and its NUL, so that "a" "bc" is not "ab" "c": goes on from `hash`, which is
+ * TEXT_HASH at first. Not for what somebody could gain by a collision.
+ */
+#define TEXT_HASH UINT64_C(0xcbf29ce484222325)
+uint64_t text_hash(uint64_t hash, const char *text);
 
 #endif

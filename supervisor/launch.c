@@ -32,11 +32,12 @@ int launch_init(struct launch *l, const struct config *config, const struct reco
     const struct loaded *loaded)
 {
 	*l = (struct launch){ .config = config, .record = record, .loaded = loaded };
+	/* first: launch_free() clears places, whatever fails here */
+	places_init(&l->places, record->kept ? record->dir.fd : -1, record->dir.path,
+	    record->dir.id);
 	l->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (l->null_fd < 0)
 		return -1;
-	places_init(&l->places, record->kept ? record->dir.fd : -1, record->dir.path,
-	    record->dir.id);
 	init_trace(l);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* What usually is wrong when something does not work, looked at one by one. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,6 @@
 #define PROCESSES_A_SLOT 16
 #define SPACE_MIN (UINT64_C(256) * 1024 * 1024)
 #define MEMORY_MIN (UINT64_C(1024) * 1024 * 1024)
-#define NFS_MAGIC 0x6969
 #define LABEL_WIDTH 12
 
 enum finding { FINE, DOUBTFUL, WRONG };
@@ -129,7 +129,7 @@ static void check_space(struct doctor *d, const char *path)
 	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
 	say(d, free_bytes < SPACE_MIN ? DOUBTFUL : FINE, "space", "%s free for records in '%s'",
 	    format_size(size, sizeof(size), free_bytes), safe(path));
-	if (statfs(path, &kind) == 0 && kind.f_type == NFS_MAGIC)
+	if (statfs(path, &kind) == 0 && kind.f_type == NFS_SUPER_MAGIC)
 		say(d, DOUBTFUL, "space",
 		    "the state directory is on NFS: locks depend on its server; --state-dir moves it");
 }

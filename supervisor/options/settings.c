@@ -343,14 +343,6 @@ void settings_free(struct settings *s)
 	free(s);
 }
 
-const struct setting *settings_get(const struct settings *s, const char *key)
-{
-	for (size_t i = 0; i < s->count; i++)
-		if (strcmp(s->list[i].key, key) == 0)
-			return &s->list[i];
-	return NULL;
-}
-
 const struct setting *settings_list(const struct settings *s, size_t *count)
 {
 	*count = s->count;

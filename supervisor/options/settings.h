@@ -35,8 +35,6 @@ struct settings;
 struct settings *settings_load(struct diag *diag);
 void settings_free(struct settings *s);
 
-/* The project's, else the user's, else NULL. */
-const struct setting *settings_get(const struct settings *s, const char *key);
 /* All of them, the project's first; *count is how many. */
 const struct setting *settings_list(const struct settings *s, size_t *count);
 /* A line, safe to print, about a pollard.yaml that was not used; NULL: none. */

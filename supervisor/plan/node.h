@@ -38,7 +38,6 @@ struct node {
 	uint8_t limited; /* attempts that a limit of its service ended, in this process */
 	uint8_t unsure;	 /* of these, in a row until now: that may have been something else */
 	bool afresh;	 /* its client has lost a session: no attempt goes on with one any more */
-	bool laddered;	 /* the ladder has dealt with it already */
 	bool shown;	 /* printed */
 	bool live;	 /* printed as it came */
 };

@@ -9,6 +9,7 @@
 #include "shared/clock.h"
 #include "shared/quantity.h"
 #include "shared/text.h"
+#include "supervisor/progress/progress_line.h"
 
 /* Running tasks that a line names. */
 #define NAMED_MAX 8
@@ -17,8 +18,8 @@ static const int64_t silence_ms[] = { 10000, 30000, 60000 };
 #define SILENCES (sizeof silence_ms / sizeof *silence_ms)
 
 /* What happened badly, and what is tried again. */
-#define RED "\033[31m"
-#define YELLOW "\033[33m"
+#define RED "\033[" LINE_RED "m"
+#define YELLOW "\033[" LINE_YELLOW "m"
 
 static struct surroundings look_around(void)
 {

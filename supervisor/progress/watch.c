@@ -5,7 +5,6 @@
 
 #include "shared/buf.h"
 #include "shared/clock.h"
-#include "shared/text.h"
 #include "shared/xalloc.h"
 #include "supervisor/plan/effective.h"
 

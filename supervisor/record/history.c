@@ -11,6 +11,7 @@
 #include "shared/clock.h"
 #include "shared/io.h"
 #include "shared/json.h"
+#include "shared/text.h"
 #include "shared/xalloc.h"
 #include "supervisor/commands/reading.h"
 #include "supervisor/record/journal.h"
@@ -43,16 +44,6 @@ struct past {
 	uint64_t failed;  /* as its end says */
 	int64_t began_ms; /* -1: unknown */
 };
-
-/* FNV-1a, with the NUL so that "a" "bc" is not "ab" "c". */
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-	for (const char *p = text;; p++) {
-		hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
-		if (*p == '\0')
-			return hash;
-	}
-}
 
 /* Numbers differ from day to day: a date, a process, a line. */
 static char *without_numbers(const char *text)
@@ -91,10 +82,10 @@ static struct mark mark_of(const struct history_failure *f)
 	char *summary = without_numbers(or_nothing(f->summary));
 	struct mark mark;
 
-	mark.task = hash_text(UINT64_C(0xcbf29ce484222325), or_nothing(f->step));
-	mark.task = hash_text(mark.task, or_nothing(f->task));
-	mark.how = hash_text(mark.task, or_nothing(f->reason));
-	mark.how = hash_text(hash_text(mark.how, error), summary);
+	mark.task = text_hash(TEXT_HASH, or_nothing(f->step));
+	mark.task = text_hash(mark.task, or_nothing(f->task));
+	mark.how = text_hash(mark.task, or_nothing(f->reason));
+	mark.how = text_hash(text_hash(mark.how, error), summary);
 	free(error);
 	free(summary);
 	return mark;

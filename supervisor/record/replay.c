@@ -275,7 +275,6 @@ static void merge_finished(struct replay *r, struct replay_step *s, const cJSON 
 		s->merges = attempt;
 	s->merge = place;
 	s->merge_status = (uint8_t)status;
-	s->merge_reason = (uint8_t)reason;
 	replay_add_aside(r, s, json_get_string(record, "agent"), record);
 }
 

@@ -98,7 +98,6 @@ struct replay_step {
 	unsigned merges;      /* the greatest number of an attempt to merge */
 	struct record_place merge; /* newest merge-finished that is not out of date; -1: none */
 	uint8_t merge_status;	   /* enum result_status of it */
-	uint8_t merge_reason;
 	unsigned escalations;
 	const char *escalated; /* the newest reason; NULL: none */
 	int64_t active_ms;     /* by the clock, as far as records tell */

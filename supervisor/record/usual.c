@@ -10,6 +10,7 @@
 #include "shared/clock.h"
 #include "shared/io.h"
 #include "shared/json.h"
+#include "shared/text.h"
 #include "shared/xalloc.h"
 #include "supervisor/commands/reading.h"
 #include "supervisor/record/journal.h"
@@ -27,19 +28,9 @@ struct usual_time {
 	int64_t ms;
 };
 
-/* FNV-1a, with the NUL so that "a" "bc" is not "ab" "c". */
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-	for (const char *p = text;; p++) {
-		hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
-		if (*p == '\0')
-			return hash;
-	}
-}
-
 static uint64_t hash_task(const char *step, const char *task)
 {
-	return hash_text(hash_text(UINT64_C(0xcbf29ce484222325), step), task);
+	return text_hash(text_hash(TEXT_HASH, step), task);
 }
 
 static void add_time(struct usual *u, uint64_t task, int64_t ms)

@@ -137,7 +137,6 @@ static void run_until_now(struct report *r, struct report_attempt *a)
 	a->ended_ms = r->now_ms > a->started_ms ? r->now_ms : a->started_ms;
 	a->duration_ms = a->ended_ms - a->started_ms;
 	r->tasks[a->task].spent_ms += a->duration_ms;
-	r->nattempts_running++;
 }
 
 static void sort_attempts(struct order *o)
@@ -154,6 +153,7 @@ static void sort_attempts(struct order *o)
 
 		if (t->nattempts++ == 0)
 			t->attempts = a;
+		t->ncounted += !a->forgiven;
 		if (a->phase == REPORT_RUNNING)
 			run_until_now(r, a);
 		/* the newest one says it */
@@ -204,7 +204,7 @@ static void count_ended(struct report_counts *c, const struct report_task *t)
 	switch (t->status) {
 	case RESULT_SUCCEEDED:
 		c->succeeded++;
-		c->recovered += t->nattempts > 1;
+		c->recovered += t->ncounted > 1;
 		break;
 	case RESULT_FAILED:
 		c->failed++;
@@ -227,7 +227,7 @@ static void count_task(struct report_counts *c, const struct report_task *t)
 		return;
 	}
 	c->total++;
-	c->retried += t->nattempts > 1;
+	c->retried += t->ncounted > 1;
 	switch (t->phase) {
 	case REPORT_WAITING:
 		c->waiting++;

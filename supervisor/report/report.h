@@ -87,6 +87,7 @@ struct report_attempt {
 	uint64_t err_bytes;
 	const char *out_tail; /* the last lines, of attempts that did not succeed; NULL: none */
 	const char *err_tail;
+	bool forgiven; /* a limit of its service ended it: it is none of the attempts that count */
 	bool answered; /* out_tail is of an agent's answer, which is not its standard output */
 	uint64_t answer_bytes;
 	struct usage usage;
@@ -114,6 +115,7 @@ struct report_task {
 	size_t nneeds;
 	const struct report_attempt *attempts; /* by number; those of report.attempts */
 	size_t nattempts;
+	size_t ncounted;  /* of these: not forgiven */
 	int64_t spent_ms; /* all its attempts */
 	bool critical;	  /* on the critical path */
 	const char *
@@ -244,7 +246,6 @@ struct report {
 	struct report_usage usage;  /* of tasks and of merging */
 	struct record_place finish; /* the run-finished record; offset -1: not ended */
 	unsigned nlanes;
-	size_t nattempts_running;
 
 	struct report_step *steps; /* a table */
 	size_t nsteps;

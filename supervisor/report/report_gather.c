@@ -5,7 +5,6 @@
 
 #include "shared/clock.h"
 #include "shared/json.h"
-#include "shared/text.h"
 #include "shared/words.h"
 
 /* Further apart, somebody has set the wall clock while the attempt ran. */
@@ -140,6 +139,7 @@ static void attempt_finished(struct gather *g, struct gathered_task *t, size_t t
 	a->max_rss_kb = json_get_count(record, "max_rss");
 	a->cpu_ms = json_get_ms(record, "cpu_seconds");
 	a->leftovers = gather_small(record, "leftover_processes");
+	a->forgiven = cJSON_IsTrue(json_get(record, "forgiven"));
 	if (!usage_from_json(&a->usage, json_get(record, "usage")))
 		a->usage.known = false;
 	if (a->status != RESULT_SUCCEEDED) {
@@ -152,9 +152,11 @@ static void attempt_finished(struct gather *g, struct gathered_task *t, size_t t
 		a->out_tail = report_tail(g, record, a->answered ? "text" : "stdout");
 	}
 	t->spent_ms += a->duration_ms;
-	gather_usage(&t->usage, record, t->agent != NULL);
-	gather_usage(&r->steps[g->replay.tasks[task].step].usage, record, t->agent != NULL);
-	gather_usage(&r->usage, record, t->agent != NULL);
+	/* a client that its service refused has nothing to tell */
+	bool asked = t->agent != NULL && !a->forgiven;
+	gather_usage(&t->usage, record, asked);
+	gather_usage(&r->steps[g->replay.tasks[task].step].usage, record, asked);
+	gather_usage(&r->usage, record, asked);
 }
 
 void gather_usage(struct report_usage *used, const cJSON *record, bool agent)

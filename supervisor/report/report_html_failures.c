@@ -35,7 +35,7 @@ static bool is_failure(const struct report_task *t)
 static bool is_mended(const struct report_task *t)
 {
 	return !t->removed && t->phase == REPORT_ENDED && t->status == RESULT_SUCCEEDED &&
-	    t->nattempts > 1;
+	    t->ncounted > 1;
 }
 
 /* Attempts. */

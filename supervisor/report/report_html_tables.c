@@ -1,6 +1,5 @@
 /* The tables of a report as HTML: its steps, and all of its tasks. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "supervisor/report/report_html.h"
 
@@ -209,7 +208,7 @@ static void add_task_row(struct buf *out, const struct html_page *p, const struc
 	}
 	buf_addstr(out, "<td>");
 	html_state(out, word);
-	buf_addf(out, "</td><td class=\"n\" data-v=\"%zu\">%zu</td>", t->nattempts, t->nattempts);
+	buf_addf(out, "</td><td class=\"n\" data-v=\"%zu\">%zu</td>", t->ncounted, t->ncounted);
 	add_start_cell(out, r, t);
 	add_time_cell(out, t->spent_ms);
 	if (c->usage)

@@ -4,7 +4,6 @@
  * run may have printed more than fits into memory.
  */
 #include <err.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>

@@ -202,7 +202,7 @@ static void put_failures(struct page *p)
 		add_task_name(&out, r, t);
 		buf_addstr(&out, " | ");
 		add_task_line(&out, t);
-		buf_addf(&out, " | %zu | ", t->nattempts);
+		buf_addf(&out, " | %zu | ", t->ncounted);
 		if (t->cause != NULL || t->summary != NULL)
 			add_text(&out, t->cause != NULL ? t->cause : t->summary, CELL_MAX);
 		buf_addstr(&out, " |\n");
@@ -404,7 +404,7 @@ static void add_task_row(struct buf *out, const struct report *r, const struct r
 	add_task_name(out, r, t);
 	buf_addstr(out, " | ");
 	add_text(out, t->agent != NULL ? t->agent : "", CELL_MAX);
-	buf_addf(out, " | %s | %zu | ", report_task_word(t), t->nattempts);
+	buf_addf(out, " | %s | %zu | ", report_task_word(t), t->ncounted);
 	add_duration(out, t->spent_ms);
 	buf_addstr(out, " | ");
 	if (t->summary != NULL || t->error != NULL)

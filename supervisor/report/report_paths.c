@@ -1,6 +1,5 @@
 /* What follows from the times of a run: lanes of a timeline, the critical path, the time saved. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "shared/xalloc.h"
 #include "supervisor/report/report.h"

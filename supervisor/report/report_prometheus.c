@@ -3,7 +3,6 @@
  * timestamps, for it refuses the file then, and no label but the run's name, for each value of
  * another one would be a time series of its own.
  */
-#include <inttypes.h>
 
 #include "supervisor/report/report.h"
 

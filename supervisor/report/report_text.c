@@ -1,5 +1,4 @@
 /* Text of a run as reports show it: made safe, cut, and read from where it lies. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,4 @@
 /* Verdicts, and what was done about them, on their way from the journal into a report. */
-#include <string.h>
 
 #include "shared/json.h"
 #include "shared/words.h"

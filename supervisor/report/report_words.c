@@ -1,6 +1,5 @@
 /* Words and lines about a run that several formats of reports use. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 

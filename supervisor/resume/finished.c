@@ -1,10 +1,8 @@
 #include "supervisor/resume/finished.h"
 
 #include <err.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "shared/exits.h"

@@ -567,6 +567,31 @@ START_TEST(usage_beside_the_tasks)
 }
 END_TEST
 
+/* What a limit of its service ended was no attempt: no retry, nothing recovered, nothing untold. */
+START_TEST(a_forgiven_attempt)
+{
+	struct buf text = BUF_INIT;
+
+	begin("");
+	add("1", "a", "x: say a");
+	starts(0, "1", "a", 1);
+	ends(0, 1, "1", "a", 1,
+	    "'status':'failed','reason':'rate-limit','forgiven':true,'usage':null");
+	starts(1, "1", "a", 2);
+	ends(1, 3, "1", "a", 2, GOOD ",'usage':{'input_tokens':2,'output_tokens':2,'usd':1}");
+	is_final(3, "1", "a", GOOD);
+	read_report(false, 5);
+	ck_assert_uint_eq(r.tasks[0].nattempts, 2);
+	ck_assert_uint_eq(r.tasks[0].ncounted, 1);
+	ck_assert_uint_eq(r.counts.retried, 0);
+	ck_assert_uint_eq(r.counts.recovered, 0);
+	ck_assert_int_eq(r.sequential_ms, 3000);
+	report_tokens(&text, &r.usage);
+	ck_assert_str_eq(buf_str(&text), "2 in, 2 out");
+	buf_free(&text);
+}
+END_TEST
+
 /* What clients tell: tokens but no money is neither 0 nor all of it. */
 START_TEST(usage_that_is_not_told)
 {
@@ -692,6 +717,7 @@ Suite *report_suite(void)
 	tcase_add_test(journals, a_resumed_run);
 	tcase_add_test(journals, usage_that_is_not_told);
 	tcase_add_test(journals, usage_beside_the_tasks);
+	tcase_add_test(journals, a_forgiven_attempt);
 	tcase_add_test(journals, causes_of_verdicts);
 	tcase_add_test(journals, text_is_safe);
 	tcase_add_test(journals, markdown_is_bounded);

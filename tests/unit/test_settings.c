@@ -94,7 +94,14 @@ static void load(void)
 
 static void check_value(const char *key, const char *value)
 {
-	const struct setting *found = settings_get(s, key);
+	size_t count;
+	const struct setting *list = settings_list(s, &count);
+	const struct setting *found = NULL;
+
+	for (size_t i = count; i > 0; i--) {
+		if (strcmp(list[i - 1].key, key) == 0)
+			found = &list[i - 1];
+	}
 
 	if (value == NULL) {
 		ck_assert_ptr_null(found);
