@@ -147,3 +147,17 @@ void result_set_error(struct result *r, const char *fmt, ...)
 	r->error = buf_detach(&line);
 	buf_free(&raw);
 }
+
+void result_add_warning(struct result *r, const char *fmt, ...)
+{
+	struct buf all = BUF_INIT;
+	va_list ap;
+
+	if (r->warning != NULL)
+		buf_addf(&all, "%s; ", r->warning);
+	va_start(ap, fmt);
+	buf_vaddf(&all, fmt, ap);
+	va_end(ap);
+	free(r->warning);
+	r->warning = buf_detach(&all);
+}

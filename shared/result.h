@@ -152,6 +152,10 @@ void result_add_file(struct result *r, const char *path);
 /* Replaces r->error; bad UTF-8 in it becomes U+FFFD, a newline a blank. */
 void result_set_error(struct result *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Adds to r->warning, behind what stands there already. */
+void result_add_warning(struct result *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /*
  * Reads {"input_tokens", "output_tokens", "usd"}: numbers from 0 on, each of them optional (missing
  * tokens are 0, a missing or null "usd" is not known), other members ignored. False, and *u as it was, when it is no object or one of them is something

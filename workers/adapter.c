@@ -59,11 +59,6 @@ bool reader_show(struct reader *r, struct buf *shown)
 	return true;
 }
 
-const char *reader_activity(const struct reader *r)
-{
-	return buf_str(&r->activity);
-}
-
 static struct listener out_listener(const struct dialect *d)
 {
 	return (struct listener){ d->event, d->line, d->cut, d->skip };
@@ -74,11 +69,11 @@ static struct listener err_listener(const struct dialect *d)
 	return (struct listener){ d->err_event, d->err_line, NULL, NULL };
 }
 
-void reader_feed(struct reader *r, bool is_err, const char *data, size_t len, struct pressure *seen)
+void reader_feed(struct reader *r, bool is_err, const char *data, size_t len, struct sign *seen)
 {
 	struct listener l = is_err ? err_listener(r->dialect) : out_listener(r->dialect);
 
-	*seen = (struct pressure){ REASON_NONE, 0 };
+	*seen = (struct sign){ REASON_NONE, 0 };
 	r->seen = seen;
 	if (is_err)
 		reader_keep_tail(&r->err_tail, data, len);
@@ -95,17 +90,6 @@ static bool is_blank(const struct buf *text)
 	return true;
 }
 
-static void add_warning(struct result *r, const char *text)
-{
-	struct buf all = BUF_INIT;
-
-	if (r->warning != NULL)
-		buf_addf(&all, "%s; ", r->warning);
-	buf_addstr(&all, text);
-	free(r->warning);
-	r->warning = buf_detach(&all);
-}
-
 static void hand_over(struct reader *reader, struct result *r)
 {
 	/* of other plain text standard output is the answer */
@@ -118,7 +102,7 @@ static void hand_over(struct reader *reader, struct result *r)
 		reader->answer = (struct buf)BUF_INIT;
 	}
 	if (reader->answer_cut)
-		add_warning(r, "the answer is longer than 2 MiB: the rest was cut off");
+		result_add_warning(r, "the answer is longer than 2 MiB: the rest was cut off");
 	if (reader->session.len > 0)
 		result_set_session(r, buf_str(&reader->session));
 	if (reader->usage.known)
@@ -225,5 +209,5 @@ void reader_finish(struct reader *reader, struct result *r)
 	if (ended_by_itself(r))
 		judge(reader, r);
 	else if (hung_at_the_end(reader, r))
-		add_warning(r, "the client had answered, and did not end");
+		result_add_warning(r, "the client had answered, and did not end");
 }

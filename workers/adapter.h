@@ -15,8 +15,8 @@
 #include "shared/buf.h"
 #include "shared/result.h"
 
-/* What was seen that tells of pressure while the client runs; see MESSAGE_PRESSURE. */
-struct pressure {
+/* A sign of pressure that was seen while the client runs; see MESSAGE_PRESSURE. */
+struct sign {
 	enum reason reason; /* REASON_NONE: nothing */
 	int64_t retry_ms;   /* 0: not said */
 };
@@ -31,7 +31,7 @@ void reader_free(struct reader *reader);
  * caller passes that on at most a few times a second.
  */
 void reader_feed(struct reader *reader, bool is_err, const char *data, size_t len,
-    struct pressure *seen);
+    struct sign *seen);
 /*
  * From now on what the client says to a person is added to *shown as it comes: its messages without its
  * events. The caller empties it whenever it likes; it must live as long as the reader, also for
@@ -47,8 +47,9 @@ bool reader_show(struct reader *reader, struct buf *shown);
 void reader_finish(struct reader *reader, struct result *r);
 /*
  * The newest thing the client told that a person would like to see, one safe line (UTF-8); "" when
- * there is none yet. Of the reader.
+ * there is none yet. Of the reader, until the next call. Made when it is asked for: a call for each
+ * piece of a stream is one too many.
  */
-const char *reader_activity(const struct reader *reader);
+const char *reader_activity(struct reader *reader);
 
 #endif

@@ -21,7 +21,7 @@ static void on_system(struct reader *r, const cJSON *e)
 		reader_session(r, json_get_string(e, "session_id"));
 	else if (event_is(e, "subtype", "api_retry"))
 		reader_pressure(r, json_get_string(e, "error"), event_status(e, "error_status"),
-		    (int64_t)event_count(e, "retry_delay_ms"));
+		    event_ms(e, "retry_delay_ms"));
 }
 
 static void on_rate_limit(struct reader *r, const cJSON *e)
@@ -29,9 +29,11 @@ static void on_rate_limit(struct reader *r, const cJSON *e)
 	const cJSON *info = json_get(e, "rate_limit_info");
 	int64_t now = clock_wall_ms(), resets;
 
-	/* "allowed" and "allowed_warning" are no limits yet */
-	if (!event_is(info, "status", "rejected"))
+	/* "allowed" and "allowed_warning" are no limits yet, or not any more */
+	if (!event_is(info, "status", "rejected")) {
+		r->resets_ms = 0;
 		return;
+	}
 	resets = adapter_reset_epoch(event_count(info, "resetsAt"), now);
 	r->resets_ms = resets;
 	reader_pressure(r, "usage limit reached", 0, resets > 0 ? resets - now : 0);

@@ -11,6 +11,7 @@
 /* No number of so many digits is above 2^53. */
 #define DIGITS_MAX 15
 #define REPLACEMENT "\\ufffd"
+#define MS_MAX (24 * 3600 * INT64_C(1000))
 
 const cJSON *event_get(const cJSON *event, const char *key, const char *inner)
 {
@@ -36,6 +37,13 @@ double event_count(const cJSON *event, const char *key)
 	double number = event != NULL && cJSON_IsObject(event) ? json_get_number(event, key, 0) : 0;
 
 	return number > 0 ? number : 0;
+}
+
+int64_t event_ms(const cJSON *event, const char *key)
+{
+	double ms = event_count(event, key);
+
+	return ms < (double)MS_MAX ? (int64_t)ms : MS_MAX;
 }
 
 int event_status(const cJSON *event, const char *key)

@@ -63,7 +63,8 @@ struct reader {
 	struct buf *shown;     /* of the caller: what a person reads while it runs; NULL: nobody */
 	bool line_open;	       /* what was shown last has not ended its line */
 	struct buf activity;   /* one safe line */
-	struct pressure *seen; /* during reader_feed() */
+	bool stale;	       /* it is to be made anew, of the answer's last line */
+	struct sign *seen; /* during reader_feed() */
 
 	struct buf answer;
 	bool answer_cut; /* it was longer than TEXT_MAX */
@@ -117,11 +118,17 @@ void reader_say(struct reader *r, const char *text);
 void reader_say_piece(struct reader *r, const char *text);
 /* What it does: the name of a tool and what it is used on, an object or a string; NULL. */
 void reader_does(struct reader *r, const char *tool, const cJSON *input);
-/* It failed, or a part of its work did; the last complaint counts. */
+/*
+ * It failed, or a part of its work did; the last complaint counts, and it asks for no pause before
+ * complaint.retry_ms is set.
+ */
 void reader_complain(struct reader *r, const char *text, int status);
 /* What went wrong before is over. */
 void reader_recovered(struct reader *r);
-/* It is held back, as the text or the status says; nothing when they say something else. */
+/*
+ * It is held back, as the text or the status says; nothing when they say something else. retry_ms is
+ * when it tries again: a longer pause than a client makes by itself counts of a quota alone.
+ */
 void reader_pressure(struct reader *r, const char *text, int status, int64_t retry_ms);
 /* Adds what was used; usd < 0: not told. */
 void reader_usage(struct reader *r, double input, double output, double usd);
@@ -140,6 +147,8 @@ bool event_is(const cJSON *event, const char *key, const char *word);
 bool event_true(const cJSON *event, const char *key);
 /* A count that is there and positive, else 0. */
 double event_count(const cJSON *event, const char *key);
+/* A time in milliseconds that is there and positive, at most a day; else 0. */
+int64_t event_ms(const cJSON *event, const char *key);
 /* A status of HTTP in this member, number or string; else 0. */
 int event_status(const cJSON *event, const char *key);
 /* Appends the texts of a list of {"type": "text", "text": …}, or a string. */

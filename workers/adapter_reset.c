@@ -31,7 +31,7 @@ struct cursor {
 };
 
 /* A day and a time of a day as they stand in a text; -1: not said. */
-struct moment {
+struct told_time {
 	int year;
 	int month; /* from 0 */
 	int day;
@@ -141,7 +141,7 @@ static bool take_month(struct cursor *c, int *month)
 }
 
 /* "Oct 9", "October 9th, 2026". */
-static bool take_date(struct cursor *c, struct moment *m)
+static bool take_date(struct cursor *c, struct told_time *m)
 {
 	struct cursor look = *c;
 	double value;
@@ -167,7 +167,7 @@ static bool take_date(struct cursor *c, struct moment *m)
 }
 
 /* "1pm", "1:05 PM", "13:05". */
-static bool take_time(struct cursor *c, struct moment *m)
+static bool take_time(struct cursor *c, struct told_time *m)
 {
 	double hour, minute = 0;
 	bool minutes = false, pm, am;
@@ -198,7 +198,7 @@ static bool is_zone_byte(char c)
 }
 
 /* " (Europe/Lisbon)", " UTC". */
-static void take_zone(struct cursor *c, struct moment *m)
+static void take_zone(struct cursor *c, struct told_time *m)
 {
 	const char *begin;
 	size_t len;
@@ -230,7 +230,7 @@ static bool zone_is_known(const char *zone)
 }
 
 /* The next time that it is so late, where the clock shows the time of day in m. */
-static int64_t moment_next(const struct moment *m, int64_t now_ms)
+static int64_t moment_next(const struct told_time *m, int64_t now_ms)
 {
 	time_t now = (time_t)(now_ms / SECOND_MS), then;
 	struct tm local, tm;
@@ -256,7 +256,7 @@ static int64_t moment_next(const struct moment *m, int64_t now_ms)
 	return in_reach((double)then * 1000, now_ms);
 }
 
-static int64_t moment_ms(const struct moment *m, int64_t now_ms)
+static int64_t moment_ms(const struct told_time *m, int64_t now_ms)
 {
 	const char *before = getenv("TZ");
 	char *kept;
@@ -297,7 +297,7 @@ static int64_t take_stamp(const struct cursor *c, int64_t now_ms)
 static int64_t read_reset(struct cursor c, int64_t now_ms)
 {
 	static const char *const links[] = { "at", "in", "after", "on", "time", "seconds" };
-	struct moment m = { -1, -1, -1, -1, -1, "" };
+	struct told_time m = { -1, -1, -1, -1, -1, "" };
 	bool linked = true, seconds = false;
 	double value;
 	int64_t ms;

@@ -47,6 +47,7 @@ static void set_activity(struct reader *r, const char *text, size_t len)
 {
 	struct buf line = BUF_INIT;
 
+	r->stale = false;
 	text_summary(&line, text, len, ACTIVITY_MAX);
 	if (line.len > 0) {
 		buf_reset(&r->activity);
@@ -84,17 +85,26 @@ void reader_say(struct reader *r, const char *text)
 	reader_end_line(r);
 }
 
+/* A long answer comes in very many pieces: its line is only made when somebody wants it. */
 void reader_say_piece(struct reader *r, const char *text)
+{
+	r->stale = true;
+	show(r, text);
+}
+
+const char *reader_activity(struct reader *r)
 {
 	const struct buf *whole = &r->answer;
 	size_t from = whole->len;
 
-	/* the line that it ends or goes on with */
-	while (from > 0 && (whole->data[from - 1] != '\n' || from == whole->len) &&
-	    whole->len - from < HEAD_MAX)
-		from--;
-	set_activity(r, buf_str(whole) + from, whole->len - from);
-	show(r, text);
+	if (r->stale) {
+		/* the line that the last piece ended or went on with */
+		while (from > 0 && (whole->data[from - 1] != '\n' || from == whole->len) &&
+		    whole->len - from < HEAD_MAX)
+			from--;
+		set_activity(r, buf_str(whole) + from, whole->len - from);
+	}
+	return buf_str(&r->activity);
 }
 
 /* The one word that says what a tool is used on. */
@@ -149,6 +159,7 @@ void reader_complain(struct reader *r, const char *text, int status)
 	}
 	c->made = true;
 	c->status = status;
+	c->retry_ms = 0;
 }
 
 void reader_recovered(struct reader *r)
@@ -156,6 +167,7 @@ void reader_recovered(struct reader *r)
 	r->complaint.made = false;
 	r->complaint.status = 0;
 	r->complaint.retry_ms = 0;
+	r->resets_ms = 0;
 }
 
 static int stronger(enum reason reason)
@@ -164,28 +176,35 @@ static int stronger(enum reason reason)
 }
 
 /* By its own short pauses a client only finds out whether what is used up is there again. */
-static int64_t pause_of_quota(const struct trouble *t, int64_t retry_ms)
+static int64_t pause_of_quota(const struct trouble *t, int64_t retry_ms, int64_t now_ms)
 {
 	if (t->resets_ms > 0)
-		return t->resets_ms - clock_wall_ms();
+		return t->resets_ms - now_ms;
 	return retry_ms > CLIENT_PAUSE_MAX_MS ? retry_ms : 0;
+}
+
+static int64_t pause_of(const struct trouble *t, int64_t retry_ms, int64_t now_ms)
+{
+	if (t->reason == REASON_QUOTA)
+		return pause_of_quota(t, retry_ms, now_ms);
+	if (retry_ms <= 0)
+		retry_ms = t->retry_ms;
+	return retry_ms < CLIENT_PAUSE_MAX_MS ? retry_ms : CLIENT_PAUSE_MAX_MS;
 }
 
 void reader_pressure(struct reader *r, const char *text, int status, int64_t retry_ms)
 {
 	size_t len = text != NULL ? strlen(text) : 0;
+	int64_t now = clock_wall_ms();
 	struct trouble t = adapter_class_error(text != NULL ? text : "",
-	    len < READER_COMPLAINT_MAX ? len : READER_COMPLAINT_MAX, status, 0, clock_wall_ms());
+	    len < READER_COMPLAINT_MAX ? len : READER_COMPLAINT_MAX, status, 0, now);
 
-	if (t.reason == REASON_QUOTA)
-		retry_ms = pause_of_quota(&t, retry_ms);
-	else if (retry_ms <= 0)
-		retry_ms = t.retry_ms;
+	retry_ms = pause_of(&t, retry_ms, now);
 	if (r->seen == NULL || stronger(t.reason) < stronger(r->seen->reason) ||
 	    stronger(t.reason) == 0)
 		return;
 	if (t.reason != r->seen->reason || retry_ms > r->seen->retry_ms)
-		*r->seen = (struct pressure){ t.reason, retry_ms };
+		*r->seen = (struct sign){ t.reason, retry_ms };
 }
 
 static int64_t tokens(int64_t sum, double more)

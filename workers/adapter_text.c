@@ -3,7 +3,6 @@
  * how they ended. aider ends with 0 whatever the service says: its errors and its end are lines of
  * a form of their own, and so is the banner by which it is known.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "workers/adapter_reader.h"

@@ -214,20 +214,6 @@ static const char *no_object(struct span text)
 	return kind;
 }
 
-static void add_warning(struct result *r, const char *what, const char *why)
-{
-	struct buf text = BUF_INIT;
-
-	if (r->warning != NULL) {
-		buf_addstr(&text, r->warning);
-		buf_addstr(&text, "; ");
-		free(r->warning);
-	}
-	buf_addstr(&text, what);
-	buf_addstr(&text, why);
-	r->warning = buf_detach(&text);
-}
-
 static void fail(struct result *r, enum reason reason, const char *what, const char *why)
 {
 	r->status = RESULT_FAILED;
@@ -252,7 +238,7 @@ static cJSON *read_given_result(struct result *r, const struct answer_source *so
 	if (why != NULL && must_be_good && r->status == RESULT_SUCCEEDED)
 		fail(r, REASON_OUTPUT, what, why);
 	else if (why != NULL)
-		add_warning(r, what, why);
+		result_add_warning(r, "%s%s", what, why);
 	buf_free(&hold);
 	return object;
 }
@@ -377,7 +363,8 @@ static void read_usage(struct result *r, const cJSON *object)
 	const cJSON *usage = object != NULL ? json_get(object, "usage") : NULL;
 
 	if (usage != NULL && !cJSON_IsNull(usage) && !usage_from_json(&r->usage, usage))
-		add_warning(r, "the 'usage' of the result is not usable: ",
+		result_add_warning(r,
+		    "the 'usage' of the result is not usable: "
 		    "expected {\"input_tokens\": N, \"output_tokens\": N, \"usd\": N}");
 }
 

@@ -23,7 +23,7 @@
 #include "workers/capture.h"
 #include "workers/command.h"
 #include "workers/limits.h"
-#include "workers/reading.h"
+#include "workers/relay.h"
 #include "workers/tail.h"
 #include "workers/tree.h"
 
@@ -41,7 +41,7 @@
 /* Bytes of live output that may wait for the supervisor. */
 #define LIVE_MAX ((size_t)256 * 1024)
 
-/* Lives in attempt_run() and is never released: the process ends instead. */
+/* Lives in attempt_run(), which ends its parts; what is left then ends with the process. */
 struct attempt {
 	const struct job *job;
 	struct result *result;
@@ -57,7 +57,7 @@ struct attempt {
 	bool empty;   /* nothing is left of the tree */
 	bool counted; /* what the command has left behind */
 	struct tail tail;
-	struct reading reading;
+	struct relay relay;
 	struct buf live; /* messages about output, not yet taken by the supervisor */
 };
 
@@ -161,7 +161,7 @@ static void flush_live(struct attempt *a)
 /* Whether there is more to do with output than to keep it. */
 static bool is_heard(const struct attempt *a)
 {
-	return a->job->live || a->job->tail_ms > 0 || a->reading.reader != NULL;
+	return a->job->live || a->job->tail_ms > 0 || a->relay.reader != NULL;
 }
 
 /* A supervisor that has not taken the last one is not in a hurry to read the next. */
@@ -170,10 +170,26 @@ static bool may_send_tail(const struct attempt *a)
 	return a->live.len == 0 || a->job->live;
 }
 
+/* Of a client people see what it does, not its events; asked for no more often than it is sent. */
+static void add_activity(struct attempt *a)
+{
+	const char *activity = relay_activity(&a->relay);
+
+	if (*activity == '\0')
+		return;
+	tail_add(&a->tail, false, activity, strlen(activity));
+	tail_add(&a->tail, false, "\n", 1);
+}
+
 static void send_tail(struct attempt *a)
 {
-	if (may_send_tail(a))
-		tail_take(&a->tail, clock_mono_ms(), &a->live);
+	int64_t now = clock_mono_ms();
+
+	if (!may_send_tail(a) || tail_wait(&a->tail, now) != 0)
+		return;
+	if (a->relay.reader != NULL)
+		add_activity(a);
+	tail_take(&a->tail, now, &a->live);
 }
 
 /* The least of two times to wait; -1 is no limit. */
@@ -378,8 +394,8 @@ static void warn_of_rest(struct attempt *a)
 	if (a->limits.gave_up)
 		buf_addf(&warning, "%s%u of its processes could not be killed",
 		    warning.len > 0 ? "; " : "", tree_signal(0));
-	free(r->warning);
-	r->warning = buf_detach(&warning);
+	result_add_warning(r, "%s", buf_str(&warning));
+	buf_free(&warning);
 }
 
 static int64_t timeval_ms(struct timeval t)
@@ -397,19 +413,13 @@ static void measure(struct attempt *a)
 	a->result->max_rss_kb = (uint64_t)usage.ru_maxrss;
 }
 
-/* What people see of output as it comes: of a client what it does, not its events. */
+/* What people see of output as it comes; of a client only that there is some, see add_activity(). */
 static void hear_tail(struct attempt *a, bool is_err, const char *data, size_t len)
 {
-	const char *activity = reading_activity(&a->reading);
-
-	if (a->reading.reader == NULL) {
+	if (a->relay.reader == NULL)
 		tail_add(&a->tail, is_err, data, len);
-	} else if (*activity != '\0') {
-		tail_add(&a->tail, false, activity, strlen(activity));
-		tail_add(&a->tail, false, "\n", 1);
-	} else {
+	else
 		a->tail.fresh = true;
-	}
 }
 
 static void hear(void *context, const struct capture *c, const char *data, size_t len)
@@ -417,8 +427,8 @@ static void hear(void *context, const struct capture *c, const char *data, size_
 	struct attempt *a = context;
 	bool is_err = c == &a->err;
 
-	reading_hear(&a->reading, is_err, data, len, clock_mono_ms(), &a->live);
-	if (a->job->live && (is_err || !a->reading.shows))
+	relay_hear(&a->relay, is_err, data, len, clock_mono_ms(), &a->live);
+	if (a->job->live && (is_err || !a->relay.shows))
 		message_encode_output(&a->live, is_err, data, len);
 	if (a->job->tail_ms > 0)
 		hear_tail(a, is_err, data, len);
@@ -435,7 +445,7 @@ static void begin(struct attempt *a)
 	capture_init(&a->out, a->command.out, &a->result->out, out, job->max_output);
 	capture_init(&a->err, a->command.err, &a->result->err, err, job->max_output);
 	a->tail.every_ms = job->tail_ms;
-	reading_begin(&a->reading, job);
+	relay_begin(&a->relay, job);
 	if (is_heard(a)) {
 		fcntl(a->report_fd, F_SETFL, O_NONBLOCK);
 		a->out.listener = a->err.listener = hear;
@@ -456,8 +466,9 @@ bool attempt_run(const struct job *job, struct result *r, int report_fd)
 	measure(&a);
 	judge(&a);
 	warn_of_rest(&a);
-	reading_finish(&a.reading, r, &a.live);
+	relay_finish(&a.relay, r, &a.live);
 	flush_live(&a);
+	tail_free(&a.tail);
 	a.source.out_file = a.out.file;
 	a.source.err_file = a.err.file;
 	answer_read(job, r, &a.source);

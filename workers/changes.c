@@ -34,7 +34,7 @@
 enum finding { NOTHING, CHANGED, UNSURE };
 
 /* A directory that is not looked at, by what it is and not by its name. */
-struct place {
+struct identity {
 	bool known;
 	dev_t device;
 	ino_t inode;
@@ -46,8 +46,8 @@ struct search {
 	int64_t until_ms;
 	unsigned entries;
 	dev_t device;
-	struct place record;
-	struct place scratch;
+	struct identity record;
+	struct identity scratch;
 };
 
 struct moment moment_now(const char *directory)
@@ -83,9 +83,9 @@ static bool is_newer(const struct search *s, const struct stat *st)
 	return st->st_ctim.tv_nsec >= s->since.tv_nsec;
 }
 
-static bool is_place(const struct place *p, const struct stat *st)
+static bool is_same(const struct identity *i, const struct stat *st)
 {
-	return p->known && st->st_dev == p->device && st->st_ino == p->inode;
+	return i->known && st->st_dev == i->device && st->st_ino == i->inode;
 }
 
 /* Files of another machine bear the times of its clock. */
@@ -132,7 +132,7 @@ static enum finding look_at(struct search *s, int dir, const char *name, unsigne
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		/* it was there a moment ago */
 		return UNSURE;
-	if (is_place(&s->record, &st) || is_place(&s->scratch, &st))
+	if (is_same(&s->record, &st) || is_same(&s->scratch, &st))
 		return NOTHING;
 	if (is_newer(s, &st))
 		return CHANGED;
@@ -237,13 +237,13 @@ static enum finding search_pattern(struct search *s, int base, const char *patte
 	return found;
 }
 
-static struct place place_of(int dir, const char *path)
+static struct identity identity_of(int dir, const char *path)
 {
 	struct stat st;
 
 	if (path == NULL || fstatat(dir, path, &st, 0) < 0)
-		return (struct place){ .known = false };
-	return (struct place){ .known = true, .device = st.st_dev, .inode = st.st_ino };
+		return (struct identity){ .known = false };
+	return (struct identity){ .known = true, .device = st.st_dev, .inode = st.st_ino };
 }
 
 static void warn(struct result *r, const struct job *job)
@@ -251,8 +251,6 @@ static void warn(struct result *r, const struct job *job)
 	struct buf warning = BUF_INIT;
 	size_t count = 0;
 
-	if (r->warning != NULL)
-		buf_addf(&warning, "%s; ", r->warning);
 	buf_addstr(&warning, "it said it writes");
 	for (; job->writes[count] != NULL; count++)
 		if (count < NAMES_MAX)
@@ -260,9 +258,8 @@ static void warn(struct result *r, const struct job *job)
 			    safe(job->writes[count]));
 	if (count > NAMES_MAX)
 		buf_addf(&warning, " and %zu more", count - NAMES_MAX);
-	buf_addstr(&warning, ", and nothing there was changed");
-	free(r->warning);
-	r->warning = buf_detach(&warning);
+	result_add_warning(r, "%s, and nothing there was changed", buf_str(&warning));
+	buf_free(&warning);
 }
 
 void changes_check(struct result *r, const struct job *job, struct moment since,
@@ -272,8 +269,8 @@ void changes_check(struct result *r, const struct job *job, struct moment since,
 		.since = since.wall,
 		.until_ms = clock_mono_ms() + LIMIT_MS,
 		/* a run directory is two below the state directory, its out/ three */
-		.record = place_of(job->out_dirfd, job->out_dirfd >= 0 ? "../../.." : NULL),
-		.scratch = place_of(AT_FDCWD, scratch),
+		.record = identity_of(job->out_dirfd, job->out_dirfd >= 0 ? "../../.." : NULL),
+		.scratch = identity_of(AT_FDCWD, scratch),
 	};
 	enum finding found = NOTHING;
 	int base;

@@ -71,23 +71,23 @@ void mentioned_add(struct result *r, const char *path)
 }
 
 /* Where to look for files, and what absolute names begin with when they are below it. */
-struct place {
+struct base {
 	int fd;
 	char path[PATH_LEN_MAX]; /* "" when it is not known */
 };
 
-static const char *below(const struct place *place, const char *path)
+static const char *below(const struct base *base, const char *path)
 {
-	size_t len = strlen(place->path);
+	size_t len = strlen(base->path);
 
 	if (*path != '/')
 		return path;
-	if (len == 0 || strncmp(path, place->path, len) != 0 || path[len] != '/')
+	if (len == 0 || strncmp(path, base->path, len) != 0 || path[len] != '/')
 		return NULL;
 	return path + len + 1;
 }
 
-static void try_file(struct result *r, const struct place *place, struct word word)
+static void try_file(struct result *r, const struct base *base, struct word word)
 {
 	char name[PATH_LEN_MAX + 1];
 	const char *path;
@@ -95,27 +95,27 @@ static void try_file(struct result *r, const struct place *place, struct word wo
 
 	memcpy(name, word.data, word.len);
 	name[word.len] = '\0';
-	path = below(place, name);
+	path = below(base, name);
 	if (path == NULL || *path == '\0' || has_dot_dot(path) || has_file(r, path) ||
 	    !utf8_valid(path, strlen(path)))
 		return;
-	if (fstatat(place->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+	if (fstatat(base->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
 		result_add_file(r, path);
 }
 
 void mentioned_find(struct result *r, const char *text, size_t len, const char *cwd)
 {
-	struct place place = { .fd = -1 };
+	struct base base = { .fd = -1 };
 	const char *end = text + len;
 	unsigned tried = 0;
 
-	place.fd = open(cwd != NULL ? cwd : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (place.fd < 0)
+	base.fd = open(cwd != NULL ? cwd : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (base.fd < 0)
 		return;
-	if (cwd != NULL && *cwd == '/' && strlen(cwd) < sizeof(place.path))
-		memcpy(place.path, cwd, strlen(cwd) + 1);
-	else if (cwd != NULL || getcwd(place.path, sizeof(place.path)) == NULL)
-		place.path[0] = '\0';
+	if (cwd != NULL && *cwd == '/' && strlen(cwd) < sizeof(base.path))
+		memcpy(base.path, cwd, strlen(cwd) + 1);
+	else if (cwd != NULL || getcwd(base.path, sizeof(base.path)) == NULL)
+		base.path[0] = '\0';
 	while (text < end && r->nfiles < FILES_MAX && tried < CANDIDATES_MAX) {
 		struct word word = { text, 0 };
 
@@ -126,8 +126,8 @@ void mentioned_find(struct result *r, const char *text, size_t len, const char *
 		word = clean_path(word);
 		if (!looks_like_path(word))
 			continue;
-		try_file(r, &place, word);
+		try_file(r, &base, word);
 		tried++;
 	}
-	close(place.fd);
+	close(base.fd);
 }

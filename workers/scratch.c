@@ -42,13 +42,24 @@ static void choose_name(char name[SCRATCH_NAME_SIZE])
 	name[SCRATCH_NAME_SIZE - 1] = '\0';
 }
 
+/* A umask may have taken away what the client needs. */
+static bool set_mode(const struct scratch *s)
+{
+	if (fchmodat(s->parent, s->name, 0700, 0) == 0)
+		return true;
+
+	int error = errno;
+	unlinkat(s->parent, s->name, AT_REMOVEDIR);
+	errno = error;
+	return false;
+}
+
 static bool make_in(struct scratch *s)
 {
 	for (int i = 0; i < TRIES; i++) {
 		choose_name(s->name);
 		if (mkdirat(s->parent, s->name, 0700) == 0)
-			/* a umask may take away what the client needs */
-			return fchmodat(s->parent, s->name, 0700, 0) == 0;
+			return set_mode(s);
 		if (errno != EEXIST)
 			return false;
 	}

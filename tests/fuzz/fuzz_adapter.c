@@ -15,7 +15,7 @@
 static void feed(struct reader *reader, bool is_err, const char *data, size_t len, size_t piece)
 {
 	for (size_t at = 0; at < len; at += piece) {
-		struct pressure seen;
+		struct sign seen;
 
 		reader_feed(reader, is_err, data + at, len - at < piece ? len - at : piece, &seen);
 		MUST(seen.reason == REASON_NONE || seen.reason == REASON_RATE_LIMIT ||

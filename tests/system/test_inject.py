@@ -86,8 +86,13 @@ def check_one(t, plan, number=0):
     place = Place(t, f"at{number}", plan)
     mark = os.path.join(place.dir, "mark")
     fired = False
+    # Standard input is a directory with a name in it that pollard removes in its own: it is nobody's to touch.
+    others = os.path.join(place.dir, "others")
+    os.makedirs(os.path.join(others, "tmp", "kept"))
+    stdin = os.open(others, os.O_RDONLY)
     try:
-        process = place.run(*place.words(), env=preloaded(t, plan, mark), status=None, limit=RUN_SECONDS)
+        process = place.run(*place.words(), env=preloaded(t, plan, mark), status=None, limit=RUN_SECONDS, stdin=stdin)
+        t.equal(os.listdir(os.path.join(others, "tmp")), ["kept"], "what others have in their directory")
         fired, size, _addresses = read_mark(mark)
         sweeping.check_gone(t)
         if fired:
@@ -100,6 +105,8 @@ def check_one(t, plan, number=0):
     except Failed as why:
         raise type(why)(f"{plan}: {why}\ncalled from {places(t, read_mark(mark)[2])}\n"
                         f"this one again: tests/sweep-all --keep --inject '{plan}'") from None
+    finally:
+        os.close(stdin)
     place.remove()
     return fired
 

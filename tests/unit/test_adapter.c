@@ -56,7 +56,7 @@ static void feed(struct reader *reader, struct heard *h, bool is_err, const stru
 {
 	for (size_t at = 0; at < data->len; at += piece) {
 		size_t left = data->len - at;
-		struct pressure seen;
+		struct sign seen;
 
 		reader_feed(reader, is_err, data->data + at, left < piece ? left : piece, &seen);
 		if (seen.reason == REASON_NONE)
@@ -518,7 +518,7 @@ START_TEST(limits_stand)
 {
 	static const enum reason reasons[] = { REASON_TIMEOUT, REASON_IDLE_TIMEOUT };
 	struct buf out = BUF_INIT;
-	struct pressure seen;
+	struct sign seen;
 
 	buf_addf(&out, "%s%s%s", successes[_i].begin, ABOUT_LIMITS, successes[_i].end);
 	for (size_t i = 0; i < 2; i++) {
@@ -837,7 +837,7 @@ END_TEST
 START_TEST(activity)
 {
 	struct reader *reader = reader_new(ADAPTER_CLAUDE);
-	struct pressure seen;
+	struct sign seen;
 	static const char line[] =
 	    "{\"type\":\"assistant\",\"message\":{\"content\":[{\"type\":\"tool_use\",\"name\":\"Bash\","
 	    "\"input\":{\"command\":\"make\\u001b[31m test\\nrm\"}}]}}\n";

@@ -2,17 +2,17 @@
  * What the client of an attempt tells while it runs: read by its adapter, and passed on to the
  * supervisor as far as that wants it.
  */
-#ifndef POLLARD_READING_H
-#define POLLARD_READING_H
+#ifndef POLLARD_RELAY_H
+#define POLLARD_RELAY_H
 
 #include "shared/job.h"
 #include "workers/adapter.h"
 
 /*
- * Begun by reading_begin(), fed by the attempt with its streams; reading_finish() ends it and frees what
+ * Begun by relay_begin(), fed by the attempt with its streams; relay_finish() ends it and frees what
  * it holds.
  */
-struct reading {
+struct relay {
 	struct reader *reader; /* NULL: there is nothing to be read */
 	bool shows;	       /* people see what the client says instead of its events */
 	struct buf shown;
@@ -20,13 +20,13 @@ struct reading {
 	int64_t pressed_at;  /* when; monotonic */
 };
 
-void reading_begin(struct reading *g, const struct job *job);
+void relay_begin(struct relay *g, const struct job *job);
 /* A piece of a stream; appends messages for the supervisor to `messages`. */
-void reading_hear(struct reading *g, bool is_err, const char *data, size_t len, int64_t now,
+void relay_hear(struct relay *g, bool is_err, const char *data, size_t len, int64_t now,
     struct buf *messages);
 /* "" when there is none, or nothing that can be read. */
-const char *reading_activity(const struct reading *g);
+const char *relay_activity(struct relay *g);
 /* The client has ended: corrects *r as reader_finish() does, and appends the rest. */
-void reading_finish(struct reading *g, struct result *r, struct buf *messages);
+void relay_finish(struct relay *g, struct result *r, struct buf *messages);
 
 #endif

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "shared/message.h"
-#include "workers/reading.h"
+#include "workers/relay.h"
 
-Suite *reading_suite(void);
+Suite *relay_suite(void);
 
 #define LIMITED \
 	"{\"type\":\"error\",\"message\":\"Reconnecting... 1/5 (429 Too Many Requests, retry after 2s)\"}\n"
@@ -14,9 +14,9 @@ Suite *reading_suite(void);
 #define SAYS \
 	"{\"type\":\"item.completed\",\"item\":{\"type\":\"agent_message\",\"text\":\"Yes.\"}}\n"
 
-static void hear(struct reading *g, const char *text, int64_t now, struct buf *messages)
+static void hear(struct relay *g, const char *text, int64_t now, struct buf *messages)
 {
-	reading_hear(g, false, text, strlen(text), now, messages);
+	relay_hear(g, false, text, strlen(text), now, messages);
 }
 
 /* Takes the first message, which must be such a sign. */
@@ -54,12 +54,12 @@ static void expect_output(struct buf *messages, const char *text)
 START_TEST(pressure_now_and_then)
 {
 	struct job job = { .kind = JOB_AGENT, .adapter = ADAPTER_CODEX };
-	struct reading g;
+	struct relay g;
 	struct result r;
 	struct buf messages = BUF_INIT;
 
 	result_init(&r);
-	reading_begin(&g, &job);
+	relay_begin(&g, &job);
 	hear(&g, LIMITED, 1000, &messages);
 	expect_pressure(&messages, REASON_RATE_LIMIT, 2000);
 	hear(&g, LIMITED, 1100, &messages);
@@ -72,11 +72,11 @@ START_TEST(pressure_now_and_then)
 	/* nobody watches */
 	hear(&g, SAYS, 2000, &messages);
 	ck_assert_uint_eq(messages.len, 0);
-	ck_assert_str_eq(reading_activity(&g), "Yes.");
-	reading_finish(&g, &r, &messages);
+	ck_assert_str_eq(relay_activity(&g), "Yes.");
+	relay_finish(&g, &r, &messages);
 	ck_assert_uint_eq(messages.len, 0);
 	ck_assert_str_eq(r.text.data, "Yes.");
-	ck_assert_str_eq(reading_activity(&g), "");
+	ck_assert_str_eq(relay_activity(&g), "");
 	result_free(&r);
 	buf_free(&messages);
 }
@@ -85,17 +85,17 @@ END_TEST
 START_TEST(what_is_said)
 {
 	struct job job = { .kind = JOB_AGENT, .adapter = ADAPTER_CODEX, .live = true };
-	struct reading g;
+	struct relay g;
 	struct result r;
 	struct buf messages = BUF_INIT;
 
 	result_init(&r);
-	reading_begin(&g, &job);
+	relay_begin(&g, &job);
 	ck_assert(g.shows);
 	hear(&g, SAYS, 1000, &messages);
 	expect_output(&messages, "Yes.\n");
 	ck_assert_uint_eq(messages.len, 0);
-	reading_finish(&g, &r, &messages);
+	relay_finish(&g, &r, &messages);
 	result_free(&r);
 	buf_free(&messages);
 }
@@ -105,7 +105,7 @@ END_TEST
 START_TEST(long_text)
 {
 	struct job job = { .kind = JOB_AGENT, .adapter = ADAPTER_CODEX, .live = true };
-	struct reading g;
+	struct relay g;
 	struct result r;
 	struct buf messages = BUF_INIT, line = BUF_INIT;
 	enum message_type type;
@@ -113,7 +113,7 @@ START_TEST(long_text)
 	size_t sum = 0;
 
 	result_init(&r);
-	reading_begin(&g, &job);
+	relay_begin(&g, &job);
 	buf_addstr(&line,
 	    "{\"type\":\"item.completed\",\"item\":{\"type\":\"agent_message\",\"text\":\"");
 	for (size_t i = 0; i < 3 * MESSAGE_OUTPUT_MAX; i++)
@@ -129,7 +129,7 @@ START_TEST(long_text)
 		buf_consume(&messages, (size_t)size);
 	}
 	ck_assert_uint_eq(sum, 3 * MESSAGE_OUTPUT_MAX + 1);
-	reading_finish(&g, &r, &messages);
+	relay_finish(&g, &r, &messages);
 	result_free(&r);
 	buf_free(&line);
 	buf_free(&messages);
@@ -142,30 +142,30 @@ START_TEST(not_read)
 	struct job command = { .kind = JOB_COMMAND, .adapter = ADAPTER_CODEX, .live = true };
 	struct job other = { .kind = JOB_AGENT, .adapter = ADAPTER_NONE, .live = true };
 	struct job text = { .kind = JOB_AGENT, .adapter = ADAPTER_TEXT, .live = true };
-	struct reading g;
+	struct relay g;
 	struct result r;
 	struct buf messages = BUF_INIT;
 
 	result_init(&r);
-	reading_begin(&g, &command);
+	relay_begin(&g, &command);
 	ck_assert(g.reader == NULL && !g.shows);
-	reading_begin(&g, &other);
+	relay_begin(&g, &other);
 	ck_assert(g.reader == NULL && !g.shows);
 	hear(&g, LIMITED, 1000, &messages);
-	reading_finish(&g, &r, &messages);
-	reading_begin(&g, &text);
+	relay_finish(&g, &r, &messages);
+	relay_begin(&g, &text);
 	ck_assert(g.reader != NULL && !g.shows);
-	reading_finish(&g, &r, &messages);
+	relay_finish(&g, &r, &messages);
 	ck_assert_uint_eq(messages.len, 0);
 	ck_assert(!r.has_text);
 	result_free(&r);
 }
 END_TEST
 
-Suite *reading_suite(void)
+Suite *relay_suite(void)
 {
-	Suite *s = suite_create("reading");
-	TCase *t = tcase_create("reading");
+	Suite *s = suite_create("relay");
+	TCase *t = tcase_create("relay");
 
 	tcase_add_test(t, pressure_now_and_then);
 	tcase_add_test(t, what_is_said);

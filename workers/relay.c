@@ -1,20 +1,20 @@
-#include "workers/reading.h"
+#include "workers/relay.h"
 
 #include "shared/message.h"
 
 /* The least time between two signs of the same pressure: clients try again many times a second. */
 #define PRESSURE_EVERY_MS 300
 
-void reading_begin(struct reading *g, const struct job *job)
+void relay_begin(struct relay *g, const struct job *job)
 {
-	*g = (struct reading){ 0 };
+	*g = (struct relay){ 0 };
 	if (job->kind == JOB_AGENT)
 		g->reader = reader_new(job->adapter);
 	if (g->reader != NULL && job->live)
 		g->shows = reader_show(g->reader, &g->shown);
 }
 
-static void pass_on_shown(struct reading *g, struct buf *messages)
+static void pass_on_shown(struct relay *g, struct buf *messages)
 {
 	size_t at = 0;
 
@@ -33,7 +33,7 @@ static void pass_on_shown(struct reading *g, struct buf *messages)
 		buf_reset(&g->shown);
 }
 
-static void pass_on_pressure(struct reading *g, const struct pressure *seen, int64_t now,
+static void pass_on_pressure(struct relay *g, const struct sign *seen, int64_t now,
     struct buf *messages)
 {
 	if (seen->reason == REASON_NONE ||
@@ -44,10 +44,10 @@ static void pass_on_pressure(struct reading *g, const struct pressure *seen, int
 	g->pressed_at = now;
 }
 
-void reading_hear(struct reading *g, bool is_err, const char *data, size_t len, int64_t now,
+void relay_hear(struct relay *g, bool is_err, const char *data, size_t len, int64_t now,
     struct buf *messages)
 {
-	struct pressure seen;
+	struct sign seen;
 
 	if (g->reader == NULL)
 		return;
@@ -56,12 +56,12 @@ void reading_hear(struct reading *g, bool is_err, const char *data, size_t len, 
 	pass_on_shown(g, messages);
 }
 
-const char *reading_activity(const struct reading *g)
+const char *relay_activity(struct relay *g)
 {
 	return g->reader != NULL ? reader_activity(g->reader) : "";
 }
 
-void reading_finish(struct reading *g, struct result *r, struct buf *messages)
+void relay_finish(struct relay *g, struct result *r, struct buf *messages)
 {
 	if (g->reader == NULL)
 		return;
