@@ -241,6 +241,11 @@ struct run {
 /* The task has a status that stands: counts it, records it, and queues it for output. `attempt` (taken) holds its result, or NULL. */
 void final_task(struct run *run, size_t task, enum result_status status, enum reason reason,
     struct attempt *attempt);
+/*
+ * The same of a task that has failed and could have been attempted again. When it is a stop that keeps it
+ * from that, this is recorded, for whoever resumes the run.
+ */
+void final_failed(struct run *run, size_t task, struct attempt *attempt);
 /* For the summary. */
 void final_remember(struct run *run, size_t task, struct record_place place);
 /* Prints what became final; the journal must have been flushed. */
@@ -416,6 +421,8 @@ void handover_environment(struct run *run, struct job *job);
 
 /* A signal that asks for the end: the first time with grace, the second time at once. */
 void stop_signal(struct run *run, int signal);
+/* Whether the run stops before its end, so that what failed and could be retried is left for a resume. */
+bool stop_calls_off(const struct run *run);
 /* A task that has not started, or none of whose attempts counts, in a run that stops: makes it final. */
 void stop_call_off(struct run *run, size_t task);
 /* Once a turn: carries out what was wanted, looks at the deadline and at standard output. */

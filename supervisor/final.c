@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "shared/json.h"
 #include "shared/xalloc.h"
 #include "supervisor/coordinator.h"
 #include "supervisor/record/events.h"
@@ -42,8 +43,8 @@ void final_remember(struct run *run, size_t task, struct record_place place)
 	run->failed[run->nfailed++] = (struct failed){ task, place };
 }
 
-void final_task(struct run *run, size_t task, enum result_status status, enum reason reason,
-    struct attempt *attempt)
+static void finish(struct run *run, size_t task, enum result_status status, enum reason reason,
+    struct attempt *attempt, bool called_off)
 {
 	struct node *node = nodes_at(&run->nodes, task);
 	node->state = NODE_FINAL;
@@ -65,8 +66,10 @@ void final_task(struct run *run, size_t task, enum result_status status, enum re
 		if (node->last.offset < 0 || status == RESULT_SKIPPED)
 			explain(run, node, &made);
 	}
-	struct record_place place =
-	    record_event(&run->record, event_task_finished(run->step, node, r));
+	cJSON *event = event_task_finished(run->step, node, r);
+	if (called_off)
+		json_add_bool(event, "called_off", true);
+	struct record_place place = record_event(&run->record, event);
 	if (node->last.offset < 0)
 		node->last = place;
 	if (status == RESULT_FAILED)
@@ -80,6 +83,18 @@ void final_task(struct run *run, size_t task, enum result_status status, enum re
 		run->finals = xreallocarray(run->finals, run->finals_cap, sizeof *run->finals);
 	}
 	run->finals[run->nfinals++] = (struct final){ task, attempt };
+}
+
+void final_task(struct run *run, size_t task, enum result_status status, enum reason reason,
+    struct attempt *attempt)
+{
+	finish(run, task, status, reason, attempt, false);
+}
+
+void final_failed(struct run *run, size_t task, struct attempt *attempt)
+{
+	enum reason reason = (enum reason)nodes_at(&run->nodes, task)->reason;
+	finish(run, task, RESULT_FAILED, reason, attempt, stop_calls_off(run));
 }
 
 void final_emit(struct run *run)

@@ -455,37 +455,6 @@ int run_go(struct run *run)
 	return finish_run(run);
 }
 
-/* The last line of `-o json`, of a run that leaves no record. False: it could not be written. */
-static bool print_empty_summary(void)
-{
-	const struct totals none = { 0 };
-	struct buf line = BUF_INIT;
-	cJSON *object = cJSON_CreateObject();
-	json_add_null(object, "run");
-	add_summary(object, &none);
-	json_print(&line, object);
-	buf_addch(&line, '\n');
-	cJSON_Delete(object);
-	fwrite(line.data, 1, line.len, stdout);
-	buf_free(&line);
-	return fflush(stdout) == 0 && ferror(stdout) == 0;
-}
-
-static int nothing_to_do(const struct config *c)
-{
-	const struct counts none = { 0 };
-	enum exit_status status = outcome_exit(&c->require, &none, false, false);
-	if (c->output == OUTPUT_JSON && !print_empty_summary()) {
-		warn("cannot write standard output");
-		return EXIT_IO;
-	}
-	if (status != EXIT_MET)
-		warnx("0 tasks, and '--require' wants some to succeed");
-	else if (c->progress != PROGRESS_NONE)
-		warnx("0 tasks");
-	return (int)status;
-}
-
 /* With --stream nothing is read beforehand. */
 static int read_input(struct run *run)
 {
@@ -503,15 +472,12 @@ static int read_input(struct run *run)
 
 static int run_all(struct run *run, worker_fn worker)
 {
-	const struct config *c = run->config;
-	int status = load_open(&run->loaded, c);
+	int status = load_open(&run->loaded, run->config);
 	run->plan = &run->loaded.plan;
 	if (status == 0)
 		status = read_input(run);
 	if (status != 0)
 		return status;
-	if (!c->stream && run->plan->ntasks == 0 && run->plan->document == NULL)
-		return nothing_to_do(c);
 	status = naming_take(run);
 	if (status != 0)
 		return status == NAMING_SKIPPED ? EXIT_MET : status;

@@ -15,12 +15,25 @@ static enum result_status status_for(enum reason reason)
 	return reason == REASON_INTERRUPTED ? RESULT_CANCELLED : RESULT_SKIPPED;
 }
 
+bool stop_calls_off(const struct run *run)
+{
+	const struct stop *s = &run->stop;
+	/* with --fail-fast the run has come to its own end */
+	return s->stopping && s->reason != REASON_FAIL_FAST;
+}
+
+/* Of its last attempt, or of the run before this one. */
+static bool is_failure(enum reason reason)
+{
+	return reason != REASON_NONE && reason < REASON_NEEDS;
+}
+
 void stop_call_off(struct run *run, size_t task)
 {
 	struct node *node = nodes_at(&run->nodes, task);
-	if (node->attempts > 0 && node->last.offset >= 0)
+	if (node->attempts > 0 && node->last.offset >= 0 && is_failure(node->reason))
 		/* it failed before, and that is what is known of it */
-		final_task(run, task, RESULT_FAILED, node->reason, NULL);
+		final_failed(run, task, NULL);
 	else
 		final_task(run, task, status_for(run->stop.reason), run->stop.reason, NULL);
 	if (run->nfinals >= BATCH && record_flush(&run->record))

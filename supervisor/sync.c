@@ -21,7 +21,7 @@ static void retry_at_once(struct run *run, struct attempt *attempt)
 /* Whether the ladder may do something about it: then it is not final before that. */
 static bool waits_for_ladder(const struct run *run, size_t task)
 {
-	if (run->stop.stopping || run->config->fail_fast || run->ladders >= LADDERS_MAX)
+	if (run->config->fail_fast || run->ladders >= LADDERS_MAX)
 		return false;
 	/* a debugger may change what would fail the same way again */
 	bool asks = strcmp(steps_debugger(run), "none") != 0;
@@ -36,18 +36,22 @@ void sync_failed(struct run *run, struct attempt *attempt)
 		recover_failed(run, attempt);
 		return;
 	}
-	if (run->config->fail_fast && !run->stop.stopping && recover_may_retry(run, task)) {
+	bool at_once = run->config->fail_fast && recover_may_retry(run, task);
+	bool held = waits_for_ladder(run, task);
+	if (at_once && !run->stop.stopping) {
 		retry_at_once(run, attempt);
 		return;
 	}
-	bool held = waits_for_ladder(run, task);
-	failures_add(run, task, held);
-	if (held) {
+	failures_add(run, task, held && !run->stop.stopping);
+	if (held && !run->stop.stopping) {
 		node->state = NODE_FAILED;
 		attempt_free(attempt);
 		return;
 	}
-	final_task(run, task, RESULT_FAILED, node->reason, attempt);
+	if (held || at_once)
+		final_failed(run, task, attempt);
+	else
+		final_task(run, task, RESULT_FAILED, node->reason, attempt);
 	run->stop.fail_fast = run->config->fail_fast;
 }
 

@@ -86,8 +86,7 @@ static void on_event(struct reader *r, const cJSON *e)
 	else if (event_is(e, "type", "tool_execution_start"))
 		reader_does(r, json_get_string(e, "toolName"), json_get(e, "args"));
 	else if (event_is(e, "type", "auto_retry_start"))
-		reader_pressure(r, json_get_string(e, "errorMessage"), 0,
-		    event_ms(e, "delayMs"));
+		reader_pressure(r, json_get_string(e, "errorMessage"), 0, event_ms(e, "delayMs"));
 	else if (event_is(e, "type", "auto_retry_end"))
 		on_retry_end(r, e);
 	/* each try has its own end; what counts is that of the last message */

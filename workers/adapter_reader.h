@@ -58,13 +58,13 @@ struct reader {
 	const struct dialect *dialect;
 	struct splitter out;
 	struct splitter err;
-	struct buf err_tail;   /* the last bytes of standard error */
-	struct buf plain;      /* the last lines of standard output that are no events */
-	struct buf *shown;     /* of the caller: what a person reads while it runs; NULL: nobody */
-	bool line_open;	       /* what was shown last has not ended its line */
-	struct buf activity;   /* one safe line */
-	bool stale;	       /* it is to be made anew, of the answer's last line */
-	struct sign *seen; /* during reader_feed() */
+	struct buf err_tail; /* the last bytes of standard error */
+	struct buf plain;    /* the last lines of standard output that are no events */
+	struct buf *shown;   /* of the caller: what a person reads while it runs; NULL: nobody */
+	bool line_open;	     /* what was shown last has not ended its line */
+	struct buf activity; /* one safe line */
+	bool stale;	     /* it is to be made anew, of the answer's last line */
+	struct sign *seen;   /* during reader_feed() */
 
 	struct buf answer;
 	bool answer_cut; /* it was longer than TEXT_MAX */

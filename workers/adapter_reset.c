@@ -230,7 +230,7 @@ static bool zone_is_known(const char *zone)
 }
 
 /* The next time that it is so late, where the clock shows the time of day in m. */
-static int64_t moment_next(const struct told_time *m, int64_t now_ms)
+static int64_t told_next(const struct told_time *m, int64_t now_ms)
 {
 	time_t now = (time_t)(now_ms / SECOND_MS), then;
 	struct tm local, tm;
@@ -256,18 +256,18 @@ static int64_t moment_next(const struct told_time *m, int64_t now_ms)
 	return in_reach((double)then * 1000, now_ms);
 }
 
-static int64_t moment_ms(const struct told_time *m, int64_t now_ms)
+static int64_t told_ms(const struct told_time *m, int64_t now_ms)
 {
 	const char *before = getenv("TZ");
 	char *kept;
 	int64_t ms;
 
 	if (m->zone[0] == '\0' || (strcmp(m->zone, "UTC") != 0 && !zone_is_known(m->zone)))
-		return moment_next(m, now_ms);
+		return told_next(m, now_ms);
 	kept = before != NULL ? xstrdup(before) : NULL;
 	setenv("TZ", m->zone, 1);
 	tzset();
-	ms = moment_next(m, now_ms);
+	ms = told_next(m, now_ms);
 	if (kept != NULL)
 		setenv("TZ", kept, 1);
 	else
@@ -326,7 +326,7 @@ static int64_t read_reset(struct cursor c, int64_t now_ms)
 	if (!take_time(&c, &m))
 		return 0;
 	take_zone(&c, &m);
-	return moment_ms(&m, now_ms);
+	return told_ms(&m, now_ms);
 }
 
 /* "usage limit reached|1764000000" */

@@ -497,9 +497,38 @@ static void add_line(struct buf *out, const char *phrase, const struct telling *
 	add_evidence(out, line->data, line->len);
 }
 
+/* "timed out after 2m 05s", in milliseconds; 0: it does not say so. */
+static int64_t limit_said(const char *error)
+{
+	static const char said[] = "timed out after ";
+	char word[DURATION_TEXT];
+	int64_t sum = 0, part;
+
+	if (error == NULL || strncmp(error, said, strlen(said)) != 0)
+		return 0;
+	for (const char *at = error + strlen(said); *at != '\0'; at += strspn(at, " ")) {
+		size_t len = strcspn(at, " ");
+
+		if (len >= sizeof(word))
+			return 0;
+		memcpy(word, at, len);
+		word[len] = '\0';
+		if (!parse_duration(word, &part) || sum > DURATION_MAX_MS)
+			return 0;
+		sum += part;
+		at += len;
+	}
+	return sum;
+}
+
+/* How long it lasted is more than its limit by the grace that it was given. */
 static int64_t limit_of(const struct failure *f)
 {
-	return f->timeout_ms > 0 ? f->timeout_ms : f->last.ms;
+	int64_t said = limit_said(f->last.error);
+
+	if (f->timeout_ms > 0)
+		return f->timeout_ms;
+	return said > 0 ? said : f->last.ms;
 }
 
 static bool is_silence(const struct failure *f)

@@ -192,18 +192,24 @@ static bool add_backend(struct buf *out, const struct backend *b, struct probe *
 	return p->good || users == 0;
 }
 
-/* An agent that nothing reaches, or whose own command is not there. */
+bool client_reaches(const struct config *config, const struct agent *agent, struct buf *why)
+{
+	struct client client;
+
+	if (client_choose(&client, config, agent, false, why) != 0)
+		return false;
+	if (agent->command == NULL || agent->command[0] == NULL ||
+	    client_on_path(agent->command[0]))
+		return true;
+	buf_addf(why, "its command '%s' is not found", safe(agent->command[0]));
+	return false;
+}
+
 static bool add_agent(struct buf *out, const struct config *config, const struct agent *agent)
 {
 	struct buf why = BUF_INIT;
-	struct client client;
-	bool good = client_choose(&client, config, agent, false, &why) == 0;
+	bool good = client_reaches(config, agent, &why);
 
-	if (good && agent->command != NULL && agent->command[0] != NULL &&
-	    !client_on_path(agent->command[0])) {
-		buf_addf(&why, "its command '%s' is not found", safe(agent->command[0]));
-		good = false;
-	}
 	if (!good) {
 		add_name(out, agent->name);
 		buf_addf(out, "%s\n", buf_str(&why));

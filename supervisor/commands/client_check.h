@@ -1,7 +1,8 @@
-/* `pollard agents --check`: which clients are there, and whether they start. */
+/* Which clients are there, whether they start, and which agents they reach. */
 #ifndef POLLARD_CLIENT_CHECK_H
 #define POLLARD_CLIENT_CHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "shared/buf.h"
@@ -12,6 +13,11 @@
 /* How long a client may take to say its version, in milliseconds. */
 #define CLIENT_CHECK_MS 10000
 
+/*
+ * Whether a task for this agent could be started, as far as can be told without starting anything: it has
+ * a client that is there, or a command that is found. If not, *why gets one line, safe to print.
+ */
+bool client_reaches(const struct config *config, const struct agent *agent, struct buf *why);
 /*
  * Appends a table, safe to print: each backend with the first line that `PROGRAM --version` prints, or
  * what to type to install it, and each of these agents that cannot be asked. 0, or EXIT_CONFIG when

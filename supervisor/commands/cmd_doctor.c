@@ -16,11 +16,14 @@
 #include "shared/exits.h"
 #include "shared/quantity.h"
 #include "shared/text.h"
+#include "supervisor/commands/client_check.h"
 #include "supervisor/commands/commands.h"
 #include "supervisor/commands/reading.h"
 #include "supervisor/input/agents.h"
 #include "supervisor/input/client.h"
 #include "supervisor/input/datadir.h"
+#include "supervisor/options/options.h"
+#include "supervisor/options/settings.h"
 #include "supervisor/pressure/memory.h"
 
 /* A worker and its command have so many descriptors between them. */
@@ -37,6 +40,7 @@ enum finding { FINE, DOUBTFUL, WRONG };
 /* What was found so far; on the stack of cmd_doctor(). */
 struct doctor {
 	const struct config *config;
+	const struct config *of_runs; /* what a run would begin with; NULL: none could */
 	unsigned doubtful;
 	unsigned wrong;
 };
@@ -77,23 +81,91 @@ static void check_clients(struct doctor *d)
 	buf_free(&found);
 }
 
+/* Agents that take any client there is are nobody's mistake: the row of clients speaks of them. */
+static bool names_client(const struct config *config, const struct agent *agent)
+{
+	return agent->command != NULL || agent->backend != NULL || config->backend != NULL;
+}
+
+/* How many name a client or a command that is not there; *first gets which one, and why. */
+static size_t count_unusable(const struct config *config, const struct agent *const *list,
+    size_t count, struct buf *first)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct buf why = BUF_INIT;
+
+		if (names_client(config, list[i]) && !client_reaches(config, list[i], &why) &&
+		    n++ == 0)
+			buf_addf(first, "%s: %s", safe(list[i]->name), buf_str(&why));
+		buf_free(&why);
+	}
+	return n;
+}
+
 static void check_agents(struct doctor *d)
 {
 	struct agents *agents = agents_load(NULL);
+	const struct config *config = d->of_runs != NULL ? d->of_runs : d->config;
+	struct buf first = BUF_INIT;
 	size_t count, nwarnings;
 	const char *const *warnings = agents_warnings(agents, &nwarnings);
+	const struct agent *const *list = agents_list(agents, &count);
+	size_t unusable = count_unusable(config, list, count, &first);
 
-	(void)agents_list(agents, &count);
-	if (count == 0)
+	if (unusable > 0)
+		say(d, WRONG, "agents",
+		    "%zu of %zu cannot be used, see 'pollard agents --check'; %s%s", unusable,
+		    count, unusable > 1 ? "the first is " : "", buf_str(&first));
+	count -= unusable;
+	if (count == 0 && unusable == 0)
 		say(d, WRONG, "agents",
 		    "none found, not even those that ship: '%s/agents' is empty",
 		    safe(data_directory()));
-	else
+	else if (unusable == 0 || nwarnings > 0)
 		say(d, nwarnings > 0 ? DOUBTFUL : FINE, "agents", "%zu can be used%s", count,
 		    nwarnings > 0 ? ", but:" : "");
 	for (size_t i = 0; i < nwarnings; i++)
 		printf("%*s%s\n", LABEL_WIDTH + 7, "", warnings[i]);
+	buf_free(&first);
 	agents_free(agents);
+}
+
+/* What stands in files and variables is wrong for runs alone: this command does not ask for most of it. */
+static bool check_settings(struct doctor *d, const struct settings *settings, struct config *config)
+{
+	char name[] = "pollard", run[] = "run";
+	char *const words[] = { name, run, NULL };
+	enum command command;
+	struct buf why = BUF_INIT;
+	bool good = options_parse(2, words, settings, config, &command, &why) == 0;
+
+	if (good && config->backend != NULL)
+		good = !client_unknown(config->backend, &why);
+	if (good)
+		say(d, FINE, "settings", "files and variables can be understood");
+	else
+		say(d, WRONG, "settings", "no run can begin: %.*s",
+		    (int)strcspn(buf_str(&why), "\n"), buf_str(&why));
+	buf_free(&why);
+	return good;
+}
+
+/* As in a run that is started here with no option. */
+static void check_begin(struct doctor *d)
+{
+	struct diag diag = { .count = 0 };
+	struct config config = { 0 };
+	struct settings *settings = settings_load(&diag);
+
+	if (check_settings(d, settings, &config))
+		d->of_runs = &config;
+	check_agents(d);
+	d->of_runs = NULL;
+	options_free(&config);
+	settings_free(settings);
+	diag_free(&diag);
 }
 
 /* The nearest directory on the way that is there already: only what will be asked for is made. */
@@ -283,7 +355,7 @@ int cmd_doctor(const struct config *config)
 	int status;
 
 	check_clients(&d);
-	check_agents(&d);
+	check_begin(&d);
 	check_state(&d);
 	check_temporary(&d);
 	check_files(&d);

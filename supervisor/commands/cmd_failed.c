@@ -164,6 +164,7 @@ static bool needs_nothing_more(const cJSON *record)
 
 /* How the records of the run were read, as run-started has it. */
 struct form {
+	bool known;   /* there is a record */
 	char end;     /* of a record */
 	bool objects; /* a record may be a task object */
 };
@@ -174,6 +175,7 @@ static void gather_record(struct done *d, const cJSON *record, struct form *form
 	const char *step = json_get_string(record, "step");
 	const char *id = json_get_string(record, "task");
 
+	form->known = true;
 	if (event == NULL)
 		return;
 	if (strcmp(event, "run-started") == 0) {
@@ -290,6 +292,11 @@ int cmd_failed(const struct config *config)
 	bool locked = reading_locked(dir.fd);
 	status = gather(reader, &dir, &done, &form);
 	journal_reader_free(reader);
+	if (status == 0 && !form.known && !locked) {
+		warnx("run '%s' ended before its first record: nothing was started, run it again",
+		    safe(dir.id));
+		status = EXIT_NOINPUT;
+	}
 	if (status == 0 && locked)
 		warnx("run '%s' is still going on: what has no result yet is among these",
 		    safe(dir.id));

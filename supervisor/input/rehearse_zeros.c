@@ -104,8 +104,12 @@ static void look_at_conditions(struct zeros *z)
 	for (size_t i = z->step; i < z->plan->nsteps; i++) {
 		const struct step_more *more = z->plan->steps[i].more;
 
-		if (more != NULL && more->when != NULL)
-			use(z, condition_name(more->when), compared_with(more->when_text));
+		const struct name *name =
+		    more != NULL && more->when != NULL ? condition_name(more->when) : NULL;
+
+		/* there is none where a variable is compared */
+		if (name != NULL)
+			use(z, name, compared_with(more->when_text));
 	}
 }
 

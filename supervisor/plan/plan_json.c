@@ -5,8 +5,6 @@
 #include "supervisor/input/template.h"
 #include "supervisor/plan/plan_print.h"
 
-#define COMMAND_COLUMNS 100
-
 static cJSON *task_object(const struct printed_plan *p, const struct task *t)
 {
 	struct buf command = BUF_INIT;
@@ -18,7 +16,7 @@ static cJSON *task_object(const struct printed_plan *p, const struct task *t)
 	json_add_string(o, "agent", t->agent != NULL ? t->agent->name : NULL);
 	json_add_string(o, "backend", has ? client->backend->name : NULL);
 	json_add_string(o, "access", has ? access_text(client->access) : NULL);
-	planner_command(&command, p->config, t, client, COMMAND_COLUMNS);
+	planner_command(&command, p->config, t, client, SIZE_MAX);
 	json_add_string(o, "command", command.len > 0 ? buf_str(&command) : NULL);
 	if (tokens > 0)
 		json_add_integer(o, "tokens", (int64_t)tokens);

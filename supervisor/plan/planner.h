@@ -92,8 +92,9 @@ void planner_free(struct step_plan *p);
 /* What one attempt of a task is expected to use: as it says, else its agent; 0: not said. */
 uint64_t planner_tokens(const struct task *task);
 /*
- * Appends the command line of a task, made safe and cut at `columns` characters. `client`: how its
- * agent is reached; NULL: that is not known, or it has none.
+ * Appends the command line of a task, made safe. Of one with more than `columns` characters (SIZE_MAX:
+ * all are wanted) so many, and then how many words are missing. `client`: how its agent is reached;
+ * NULL: that is not known, or it has none.
  */
 void planner_command(struct buf *out, const struct config *config, const struct task *task,
     const struct client *client, size_t columns);

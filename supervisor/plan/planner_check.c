@@ -258,7 +258,16 @@ static void words_command(struct buf *out, const char *const *words)
 	}
 }
 
-/* Appends at most `columns` characters; an ellipsis is the last one of a text that was cut. */
+/* What is left out can be what matters most, such as what a client may do: that it goes on is said. */
+static void add_left_out(struct buf *out, const char *text, size_t len)
+{
+	size_t words = 0;
+	for (size_t i = 0; i < len; i++)
+		words += text[i] != ' ' && (i == 0 || text[i - 1] == ' ');
+	buf_addf(out, "\u2026 (%zu more word%s, see -o json)", words, words == 1 ? "" : "s");
+}
+
+/* Of a text with more than `columns` characters as many, the last one an ellipsis, and what is missing. */
 static void cut(struct buf *out, const char *text, size_t len, size_t columns)
 {
 	size_t at = 0;
@@ -271,7 +280,7 @@ static void cut(struct buf *out, const char *text, size_t len, size_t columns)
 			end = at;
 		if (n == columns) {
 			buf_add(out, text, end);
-			buf_addstr(out, "\u2026");
+			add_left_out(out, text + end, len - end);
 			return;
 		}
 		at += used > 0 ? (size_t)used : 1;

@@ -10,6 +10,13 @@
 #define SLOWER_PERCENT 5
 /* and twice as much so often, when it is refused again and again */
 #define QUICK_MAX 3
+/*
+ * but no further than to so many times what is known: an outage refuses for long and tells nothing
+ * about the pace. What is known may be from when more was let through: with less than 6 the share of
+ * requests that are refused grows where requests can be saved up.
+ */
+#define SLOWEST_TIMES 8
+#define SLOWEST_UNKNOWN_US (60 * INT64_C(1000) * US_PER_MS)
 /* Good ends before it quickens: more when it was refused at the same pace again. */
 #define HOLD_FIRST 8
 #define HOLD_MAX 128
@@ -76,15 +83,25 @@ static void learn(struct pace *p, int64_t borne)
 		p->spacing_us += percent(p->spacing_us, SLOWER_PERCENT);
 }
 
+/* Refused too soon to tell more than that it was too fast. */
+static void slow_blindly(struct pace *p)
+{
+	int64_t n = (int64_t)SLOWER_PERCENT << (p->quick < QUICK_MAX ? p->quick : QUICK_MAX);
+	int64_t slowest = p->known_us > 0 ? p->known_us * SLOWEST_TIMES : SLOWEST_UNKNOWN_US;
+	p->quick++;
+	if (p->spacing_us >= slowest)
+		return;
+	p->spacing_us += percent(p->spacing_us, n);
+	if (p->spacing_us > slowest)
+		p->spacing_us = slowest;
+}
+
 void pace_slow_down(struct pace *p, int64_t now)
 {
 	uint32_t borne = p->begun > p->refused ? p->begun - p->refused : 0;
 	p->held = 0;
 	if (borne < BEGUN_LEAST) {
-		int64_t n = (int64_t)SLOWER_PERCENT
-		    << (p->quick < QUICK_MAX ? p->quick : QUICK_MAX);
-		p->quick++;
-		p->spacing_us += percent(p->spacing_us, n);
+		slow_blindly(p);
 		return;
 	}
 	p->quick = 0;

@@ -5,8 +5,9 @@
  * Until something is refused there is no pace, and then the caller's (pace_at_most()) until two
  * refusals are far enough apart to tell more. Between two refusals the service let through as much
  * as it gives in that time, or less when it was not asked for more: so the pace is never slower than
- * that for long, and never faster for long than the one that was refused. It is held for some good
- * ends and then quickens, slowly first.
+ * that for long, and never faster for long than the one that was refused. Refusals that come too soon
+ * after one another to tell that slow it down to some times what is known, and no further. It is held
+ * for some good ends and then quickens, slowly first.
  */
 #ifndef POLLARD_PACE_H
 #define POLLARD_PACE_H

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shared/buf.h"
@@ -23,7 +24,9 @@ static const int64_t silence_ms[] = { 10000, 30000, 60000 };
 
 static struct surroundings look_around(void)
 {
+	struct stat out;
 	return (struct surroundings){ .terminal = isatty(STDERR_FILENO) != 0,
+		.piped = fstat(STDOUT_FILENO, &out) == 0 && S_ISFIFO(out.st_mode),
 		.term = getenv("TERM"),
 		.ci = getenv("CI"),
 		.no_color = getenv("NO_COLOR"),
@@ -39,7 +42,7 @@ void progress_init(struct progress *p, const struct config *config, struct sink 
 	*p = (struct progress){ .config = config, .sink = err, .spoke_ms = clock_mono_ms() };
 	p->on = config->progress != PROGRESS_NONE;
 	p->color = p->on && progress_colored(config->color, &s);
-	screen_init(&p->screen, progress_choose(config->progress, &s), forced, out, err);
+	screen_init(&p->screen, progress_choose(config->progress, &s), out, err);
 	p->screen.color = p->color;
 	if (forced && !s.terminal)
 		progress_line(p,

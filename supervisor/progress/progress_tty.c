@@ -35,6 +35,9 @@ enum progress_form progress_choose(enum progress_form wanted, const struct surro
 		return PROGRESS_PLAIN;
 	if (wanted == PROGRESS_TTY)
 		return PROGRESS_TTY;
+	/* the reader of a pipe may write to the same terminal: a block would erase that */
+	if (s->piped)
+		return PROGRESS_PLAIN;
 	return draws(s) && !is_set(s->ci) ? PROGRESS_TTY : PROGRESS_PLAIN;
 }
 
@@ -65,12 +68,6 @@ static bool one_terminal(void)
 	    fstat(STDERR_FILENO, &err) == 0 && out.st_rdev == err.st_rdev;
 }
 
-static bool out_is_pipe(void)
-{
-	struct stat st;
-	return fstat(STDOUT_FILENO, &st) == 0 && S_ISFIFO(st.st_mode);
-}
-
 /* A terminal that is nobody's controlling one has no background. */
 static bool in_foreground(void)
 {
@@ -97,14 +94,12 @@ static void measure(size_t *width, size_t *height)
 	*height = cells(size.ws_row, "LINES", DEFAULT_HEIGHT);
 }
 
-void screen_init(struct screen *s, enum progress_form form, bool forced, struct sink *out,
-    struct sink *err)
+void screen_init(struct screen *s, enum progress_form form, struct sink *out, struct sink *err)
 {
 	*s = (struct screen){ .out = out, .err = err, .cover = { .screen = err } };
 	s->on = form == PROGRESS_TTY;
 	if (!s->on)
 		return;
-	s->brief = out_is_pipe() && !forced;
 	s->shares = one_terminal();
 	s->utf8 = progress_utf8(getenv("LC_ALL"), getenv("LC_CTYPE"), getenv("LANG"));
 	s->foreground = in_foreground();
@@ -172,7 +167,6 @@ void screen_describe(const struct screen *s, struct block_view *view)
 	measure(&view->width, &view->height);
 	view->color = s->color;
 	view->utf8 = s->utf8;
-	view->brief = view->brief || s->brief;
 }
 
 /* cover.erase for what stands on a terminal of that width. */

@@ -19,6 +19,7 @@
 /* What decides how progress is shown, and in which colours. Strings may be NULL: not set. */
 struct surroundings {
 	bool terminal; /* standard error is one */
+	bool piped;    /* standard output is a pipe */
 	const char *term;
 	const char *ci;
 	const char *no_color;
@@ -40,7 +41,6 @@ struct screen {
 	bool on; /* there is a terminal to draw on */
 	bool foreground;
 	bool dirty;  /* something happened since the last frame */
-	bool brief;  /* a pipe carries the results: its reader may write to the same terminal */
 	bool shares; /* standard output is the same terminal */
 	bool live;   /* the output of the task that runs is shown as it comes */
 	bool color;
@@ -55,9 +55,8 @@ struct screen {
 	int64_t tick_at;    /* the next frame although nothing happened */
 };
 
-/* `form`: as progress_choose() has it; `forced`: asked for by name. The sinks stay the caller's. */
-void screen_init(struct screen *s, enum progress_form form, bool forced, struct sink *out,
-    struct sink *err);
+/* `form`: as progress_choose() has it. The sinks stay the caller's. */
+void screen_init(struct screen *s, enum progress_form form, struct sink *out, struct sink *err);
 /* Whether a block is shown, now or soon: not in the background. */
 bool screen_active(const struct screen *s);
 

@@ -38,6 +38,23 @@ static void add_name(struct buf *out, const struct run *run, const cJSON *f)
 	buf_addstr(out, safe(member(f, "task")));
 }
 
+/* What bounded it: the run as a whole, or parts of it. */
+static const char *cut_short_text(const struct run *run)
+{
+	if (run->stop.stopping && !run->stop.step_only && run->stop.reason == REASON_DEADLINE)
+		return ", stopped by the deadline";
+	switch (run->cut_short) {
+	case REASON_NONE:
+		return "";
+	case REASON_BUDGET:
+		return ", cut short by a budget";
+	case REASON_QUOTA:
+		return ", cut short by a quota that comes back after the deadline";
+	default:
+		return ", cut short by a step's deadline";
+	}
+}
+
 /* "pollard: NAME PARTIAL 7/9 (ui, db)": one plain line that could be the subject of a mail. */
 static void print_verdict(struct run *run)
 {
@@ -61,12 +78,8 @@ static void print_verdict(struct run *run)
 		buf_addstr(&line, c->failed > NAMED_MAX ? ", ...)" : ")");
 	if (run->stop.signal != 0)
 		buf_addf(&line, ", interrupted by %s", signal_word(run->stop.signal));
-	else if (run->stop.stopping && run->stop.reason == REASON_DEADLINE)
-		buf_addstr(&line, ", stopped by the deadline");
-	else if (run->cut_short == REASON_BUDGET)
-		buf_addstr(&line, ", cut short by a budget");
-	else if (run->cut_short != REASON_NONE)
-		buf_addstr(&line, ", cut short by a step's deadline");
+	else
+		buf_addstr(&line, cut_short_text(run));
 	if (run->config->rehearse)
 		buf_addstr(&line, " (rehearsal)");
 	buf_addch(&line, '\n');
@@ -146,16 +159,39 @@ static void print_escalated(struct run *run)
 static void print_cut(struct run *run)
 {
 	if (run->input_cut == UINT32_MAX)
-		sink_addf(run->err, "  the list was cut before its first record\n");
+		sink_addf(run->err,
+		    "  the list was cut before its first record: none of it was read, give it to a "
+		    "run of its own\n");
 	else if (run->input_cut > 0)
 		sink_addf(run->err,
-		    "  the list was cut after record %u: what followed was not run\n",
+		    "  the list was cut after record %u: what followed was never read, give it to a "
+		    "run of its own\n",
 		    run->input_cut);
+}
+
+/* All that was read of a stream succeeded: neither the record nor a resumed run knows of more. */
+static bool nothing_is_left(const struct run *run)
+{
+	return run->input_cut > 0 && run->counts.succeeded == run->counts.total &&
+	    run->trouble == 0 && run->stop.signal == 0;
+}
+
+/* Its record could not be written, not even how it began: no other command can make anything of it. */
+static bool never_began(const struct run *run)
+{
+	struct journal_reader *reader;
+	bool none;
+	if (run->record.error == 0)
+		return false;
+	reader = journal_reader_open(run->record.dir.fd);
+	none = reader != NULL && journal_reader_next(reader) == NULL;
+	journal_reader_free(reader);
+	return none;
 }
 
 static void print_commands(struct run *run, const char *escalation)
 {
-	if (!run->record.kept)
+	if (!run->record.kept || never_began(run))
 		return;
 	const char *id = run->record.dir.id;
 	if (run->nfailed > 0) {
@@ -168,6 +204,8 @@ static void print_commands(struct run *run, const char *escalation)
 		sink_addf(run->err, "  what to decide: %s/%s\n", safe(run->record.dir.path),
 		    escalation);
 	sink_addf(run->err, "  the whole run:  pollard show %s\n", id);
+	if (nothing_is_left(run))
+		return;
 	sink_addf(run->err, "  what to repeat: pollard failed %s\n", id);
 	sink_addf(run->err, "  to go on:       pollard resume %s%s\n",
 	    run->counts.failed > 0 ? "--retry-failed " : "", id);
@@ -179,7 +217,9 @@ static void print_success(struct run *run, int64_t wall_ms)
 	char saved[32];
 	const char *said = run->config->rehearse ? "rehearsal: " : "";
 	format_duration(wall, sizeof wall, wall_ms);
-	if (run->sequential_ms > wall_ms + 500)
+	if (run->counts.total == 0 && !run->config->stream && run->plan->document == NULL)
+		progress_line(&run->progress, "0 tasks");
+	else if (run->sequential_ms > wall_ms + 500)
 		progress_line(&run->progress, "%s%llu of %llu succeeded in %s (saved %s)", said,
 		    (unsigned long long)run->counts.succeeded,
 		    (unsigned long long)run->counts.total, wall,
@@ -248,6 +288,9 @@ void summary_print(struct run *run, const struct totals *totals)
 	    !run->blocked && run->input_cut == 0) {
 		if (status == EXIT_MET)
 			print_success(run, totals->wall_ms);
+		else if (c->total == 0)
+			sink_addf(run->err,
+			    "pollard: 0 tasks, and '--require' wants some to succeed\n");
 		else
 			sink_addf(run->err, "pollard: ALL %llu/%llu, but more were required\n",
 			    (unsigned long long)c->succeeded, (unsigned long long)c->total);

@@ -28,12 +28,13 @@ struct prune_tally {
 
 /*
  * Removes what may go of all names below the state directory. What is not finished, and what a
- * process holds the lock of, is kept.
+ * process holds the lock of, is kept; a run that ended before its first record counts as finished.
  */
 struct prune_tally prune_all(const char *root, const struct prune_rule *rule);
 /*
  * At the end of the run `run`, which is called `name` and whose own directory is never looked at:
- * the same for that name, with PRUNE_KEEP and PRUNE_OLDER_MS. Costs one listing of the directory
+ * the same for that name, with PRUNE_KEEP and PRUNE_OLDER_MS, and for those that ended before their first
+ * record, which have none, with PRUNE_OLDER_MS. Costs one listing of the directory
  * when there are no more than PRUNE_KEEP runs or none is old; else a little for each newer run, up
  * to a limit in time and in removals, so that the rest is left for the next end. Says nothing.
  * Returns how many were removed.

@@ -125,7 +125,7 @@ static void start_afresh(struct replay_task *t)
 	t->last.offset = t->finishing.offset = -1;
 	t->ended = t->attempts;
 	t->failures = 0;
-	t->final = t->again = t->judged = false;
+	t->final = t->called_off = t->again = t->judged = false;
 	t->level = t->status = t->reason = 0;
 }
 
@@ -149,6 +149,7 @@ static void enter_ladder(struct replay_step *s)
 {
 	s->ladders++;
 	s->on_ladder = true;
+	s->ladder_off = false;
 	s->debugger = NULL;
 	keep_record(&s->verdict, NULL);
 	keep_record(&s->fix, NULL);
@@ -169,7 +170,7 @@ static void attempt_started(struct replay_step *s, struct replay_task *t, const 
 		return;
 	t->attempts = attempt;
 	t->level = (uint8_t)get_number(record, "level", UINT8_MAX);
-	t->final = t->again = false;
+	t->final = t->called_off = t->again = false;
 	replay_reopen(s);
 	if (t->level > 0)
 		be_on_ladder(s);
@@ -220,6 +221,7 @@ static void task_finished(struct replay_task *t, const cJSON *record, struct rec
 	t->ended = t->attempts;
 	t->status = (uint8_t)status;
 	t->reason = (uint8_t)reason;
+	t->called_off = status == RESULT_FAILED && cJSON_IsTrue(json_get(record, "called_off"));
 	t->finishing = place;
 }
 
@@ -321,6 +323,7 @@ static void step_event(struct replay *r, const char *event, struct replay_step *
 	} else if (strcmp(event, "recovery") == 0) {
 		be_on_ladder(s);
 		s->on_ladder = false;
+		s->ladder_off = cJSON_IsTrue(json_get(record, "called_off"));
 	} else if (strcmp(event, "merge-finished") == 0) {
 		merge_finished(r, s, record, place);
 	} else if (strcmp(event, "escalated") == 0) {

@@ -12,6 +12,8 @@
  *    final from then on, but those that `when` left out. The step of such a task is not over any more
  *    and what was merged of it is out of date, and so is that a later step was left out. Of one that
  *    had failed, failures before that do not count, nor does the ladder of its step.
+ *  - It takes up too what has failed and was called off, without being told to: that task goes on with
+ *    its failures counted, and its step with the ladder that was called off, as if nobody had ended them.
  *  - `list-edited` stands for run-started from then on, and the tasks of a step are those that it names,
  *    in that order. Without one that is removed what was merged of its step is out of date.
  *  - What a debugger has found stands until failed tasks run again.
@@ -70,11 +72,12 @@ struct replay_task {
 	uint32_t failures; /* attempts that count as failed, against its retries */
 	bool removed;	   /* from the list that the run was resumed with */
 	bool final;
-	bool again;	/* was final, and is to run again: not started since */
-	bool judged;	/* had failed when the newest verdict about its step was given */
-	uint8_t level;	/* of its newest attempt */
-	uint8_t status; /* enum result_status: when final its own, else of `last` */
-	uint8_t reason; /* enum reason, likewise */
+	bool called_off; /* final, and failed, but a stop had taken its retries away */
+	bool again;	 /* was final, and is to run again: not started since */
+	bool judged;	 /* had failed when the newest verdict about its step was given */
+	uint8_t level;	 /* of its newest attempt */
+	uint8_t status;	 /* enum result_status: when final its own, else of `last` */
+	uint8_t reason;	 /* enum reason, likewise */
 };
 
 /* One step of run-started, or one that another record names. */
@@ -91,6 +94,7 @@ struct replay_step {
 	const char *merged;   /* path below the run directory; NULL */
 	unsigned ladders;     /* how often the ladder was entered */
 	bool on_ladder;	      /* and was not left */
+	bool ladder_off;      /* it was left because of a stop, and not entered since */
 	unsigned verdicts;    /* recorded: how often a debugger was asked */
 	const char *debugger; /* the first that was asked since the ladder was entered; NULL */
 	cJSON *verdict;	      /* the newest verdict record since the ladder was entered; NULL */

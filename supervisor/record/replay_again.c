@@ -28,10 +28,17 @@ static bool names_status(const cJSON *again, uint8_t status)
 
 static void take_again(struct replay_task *t)
 {
-	t->final = false;
+	t->final = t->called_off = false;
 	t->again = true;
 	if (t->status == RESULT_FAILED)
 		t->failures = 0;
+}
+
+/* With the failures that it has, and what was found out about them. */
+static void take_up(struct replay_task *t, struct replay_step *s)
+{
+	t->final = t->called_off = false;
+	replay_reopen(s);
 }
 
 static void run_tasks_again(struct replay *r, const cJSON *again)
@@ -40,13 +47,18 @@ static void run_tasks_again(struct replay *r, const cJSON *again)
 		struct replay_task *t = &r->tasks[i];
 		struct replay_step *s = &r->steps[t->step];
 
-		if (!t->final || t->reason == REASON_WHEN || !names_status(again, t->status))
+		if (!t->final || t->reason == REASON_WHEN)
 			continue;
+		if (!names_status(again, t->status)) {
+			if (t->called_off)
+				take_up(t, s);
+			continue;
+		}
 		take_again(t);
 		replay_reopen(s);
 		if (t->status == RESULT_FAILED) {
 			s->ladders = 0;
-			s->on_ladder = false;
+			s->on_ladder = s->ladder_off = false;
 			r->cause = NULL;
 		}
 	}
@@ -71,9 +83,22 @@ static void ask_conditions_again(struct replay *r)
 	}
 }
 
+/* What is open again goes on with the ladder that it was on. */
+static void go_on_with_ladders(struct replay *r)
+{
+	for (size_t i = 0; i < r->nsteps; i++) {
+		struct replay_step *s = &r->steps[i];
+
+		if (!s->over && s->ladder_off)
+			s->on_ladder = true;
+		s->ladder_off = false;
+	}
+}
+
 void replay_run_again(struct replay *r, const cJSON *again)
 {
 	run_tasks_again(r, again);
+	go_on_with_ladders(r);
 	ask_conditions_again(r);
 }
 

@@ -39,10 +39,13 @@ static bool may_attempt(const struct ladder_item *item)
 	    (item->now.retryable || item->changed);
 }
 
-static bool any_has_retries(const struct ladder *l)
+/* Whether the user wanted something to be tried, be it possible or not. */
+static bool any_is_allowed(const struct ladder *l)
 {
 	for (size_t i = 0; i < l->count; i++) {
-		if (!l->items[i].recovered && has_retries(&l->items[i].now))
+		const struct failure *f = &l->items[i].now;
+		if (!l->items[i].recovered && f->allowed > 0 && f->attempts <= f->allowed &&
+		    f->reason != REASON_INVALID)
 			return true;
 	}
 	return false;
@@ -340,7 +343,7 @@ bool ladder_escalates(const struct ladder *l)
 		return true;
 	/* where nobody allowed a retry, a verdict against retries takes nothing away */
 	if (bar_of(l) != BAR_NONE)
-		return any_has_retries(l);
+		return any_is_allowed(l);
 	return any_tried(l) && l->recovered == 0;
 }
 
@@ -399,12 +402,22 @@ static void add_names(const struct ladder *l, struct buf *out, bool due)
 		buf_addf(out, " and %zu more", all - named);
 }
 
+/* A command is repeated as it is. */
+static bool all_refined(const struct ladder *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		if (l->items[i].tried > 0 && !l->items[i].now.prompt)
+			return false;
+	}
+	return true;
+}
+
 static void add_times(struct buf *out, unsigned tried)
 {
 	if (tried == 1)
-		buf_addstr(out, "retried once, refined");
+		buf_addstr(out, "retried once");
 	else
-		buf_addf(out, "retried %u times, refined", tried);
+		buf_addf(out, "retried %u times", tried);
 }
 
 static void add_outcome(const struct ladder *l, struct buf *out, bool always_count)
@@ -427,6 +440,7 @@ static void text_of_one(const struct ladder *l, struct buf *out)
 	buf_addch(out, ' ');
 	if (item->tried > 0) {
 		add_times(out, item->tried);
+		buf_addstr(out, item->now.prompt ? ", refined" : "");
 		buf_addstr(out, item->recovered ? ": succeeded" : ": failed again");
 	} else {
 		buf_addstr(out, "not retried");
@@ -465,7 +479,8 @@ bool ladder_text(const struct ladder *l, struct buf *out)
 		text_of_verdict(l, out);
 	} else {
 		add_names(l, out, true);
-		buf_addstr(out, " retried one after another, refined");
+		buf_addstr(out, " retried one after another");
+		buf_addstr(out, all_refined(l) ? ", refined" : "");
 		add_outcome(l, out, false);
 	}
 	return true;

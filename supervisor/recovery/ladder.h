@@ -29,6 +29,9 @@ struct failure {
 	const char *id;	   /* stays the task's */
 	unsigned attempts; /* so far; those that do not count (rate limits) left out */
 	unsigned retries;  /* how many may follow the first one */
+	unsigned
+	    allowed; /* the same by the user's word: more than that when nothing is started any more */
+	bool prompt; /* what is repeated is a prompt, which is refined for it; else a command */
 	enum reason reason;
 	bool retryable; /* the same once more could end otherwise: see failure_retryable() */
 };

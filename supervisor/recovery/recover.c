@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/json.h"
 #include "shared/text.h"
 #include "shared/xalloc.h"
 #include "supervisor/coordinator.h"
@@ -12,12 +13,16 @@
 /* Tasks that a line names. */
 #define NAMES_MAX 5
 
+/* What the user allows. */
+static unsigned allowed_of(const struct run *run, size_t task)
+{
+	return launch_retries(run->config, run->step, nodes_at(&run->nodes, task)->task);
+}
+
 static unsigned retries_of(const struct run *run, size_t task)
 {
 	/* nothing more of its backend is started */
-	if (pressure_stopped(run, task))
-		return 0;
-	return launch_retries(run->config, run->step, nodes_at(&run->nodes, task)->task);
+	return pressure_stopped(run, task) ? 0 : allowed_of(run, task);
 }
 
 static struct failure failure_of(const struct run *run, size_t task, unsigned retries)
@@ -28,6 +33,8 @@ static struct failure failure_of(const struct run *run, size_t task, unsigned re
 		.id = node->task->id,
 		.attempts = (unsigned)node->attempts - node->forgiven,
 		.retries = retries,
+		.allowed = allowed_of(run, task),
+		.prompt = node->task->agent != NULL,
 		.reason = node->reason,
 		.retryable = failure_retryable(node->reason, false),
 	};
@@ -117,9 +124,8 @@ static void finish_held(struct run *run)
 {
 	struct failures *f = &run->failures;
 	for (size_t i = 0; i < f->listed; i++) {
-		struct node *node = nodes_at(&run->nodes, f->tasks[i]);
-		if (node->state == NODE_FAILED)
-			final_task(run, f->tasks[i], RESULT_FAILED, node->reason, NULL);
+		if (nodes_at(&run->nodes, f->tasks[i])->state == NODE_FAILED)
+			final_failed(run, f->tasks[i], NULL);
 	}
 	f->listed = f->held = 0;
 	f->count = 0;
@@ -156,8 +162,10 @@ static void tell(struct run *run)
 	else if (!ladder_text(l, &text))
 		buf_reset(&text);
 	if (text.len > 0) {
-		record_event(&run->record,
-		    event_recovery(run->step, (int)l->level, buf_str(&text)));
+		cJSON *event = event_recovery(run->step, (int)l->level, buf_str(&text));
+		if (stop_calls_off(run))
+			json_add_bool(event, "called_off", true);
+		record_event(&run->record, event);
 		progress_line(&run->progress, "recovery, level %u: %s", l->level, buf_str(&text));
 	}
 	buf_free(&text);

@@ -101,7 +101,7 @@ static int change_directory(const struct resuming *s)
 static bool was_called_off(const struct replay_task *t)
 {
 	return t->final &&
-	    (t->status == RESULT_CANCELLED ||
+	    (t->called_off || t->status == RESULT_CANCELLED ||
 		(t->status == RESULT_SKIPPED &&
 		    (t->reason == REASON_DEADLINE || t->reason == REASON_BUDGET)));
 }
@@ -145,6 +145,8 @@ static bool has_more(const struct resuming *s, const char *const *again, size_t 
 		return true;
 	for (size_t i = 0; i < r->ntasks; i++) {
 		const struct replay_task *t = &r->tasks[i];
+		if (t->called_off && !t->removed)
+			return true;
 		for (size_t k = 0; k < n; k++) {
 			if (t->final && t->reason != REASON_WHEN && !t->removed &&
 			    strcmp(again[k], result_status_text((enum result_status)t->status)) ==

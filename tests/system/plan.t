@@ -64,11 +64,14 @@ $ pollard plan -f list -o json
 [stdout]
 {"type":"plan","name":null,"goal":null,"rehearsal":false,"backend":null,"backend_found":false,"tasks":2,"tokens":5,"steps":[{"id":"1","title":null,"goal":null,"when":null,"foreach":null,"recommendation":"sequential","reasons":["same-files"],"slots":4,"tokens":5,"tokens_at_once":0,"tasks":[{"id":"a","agent":null,"backend":null,"access":null,"command":"make a","tokens":null},{"id":"b","agent":null,"backend":null,"access":null,"command":"make b","tokens":5}],"waves":[["a"],["b"]],"edges":[{"task":"b","on":"a","reason":"conflict","pattern":"x/y","on_pattern":"x"}],"conflicts":1,"conflicts_counted":true,"merge":null}],"warnings":[]}
 
-=== what tasks hold cannot act on the terminal, and long commands are cut
+=== what tasks hold cannot act on the terminal; long commands are cut, which is said, and whole in JSON
 $ printf 'printf "\033[31m"\n' | pollard plan --shell | tail -1
 [stdout]
     1: printf "\x1b[31m"
-$ printf 'echo %0200d\n' 7 | pollard plan --shell | grep -c '0…$'
+$ printf 'echo %0200d --all b\n' 7 | pollard plan --shell | grep -c '0… (3 more words, see -o json)$'
+[stdout]
+1
+$ printf 'echo %0200d --all b\n' 7 | pollard plan --shell -o json | grep -c '"command":"echo 0*7 --all b"'
 [stdout]
 1
 

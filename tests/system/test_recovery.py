@@ -411,6 +411,41 @@ def test_delay_and_order(t):
     t.equal([w for w in sequence(t) if w[0] == "+"], ["+d.1@0", "+b.1@0", "+c.1@0", "+a.1@0"])
 
 
+def test_commands_not_refined(t):
+    """a command is repeated as it is, and nobody says that it was refined"""
+    r = t.run("pollard", "run", "--shell", "-r", "1", "-o", "none", input="true\n[ $POLLARD_ATTEMPT = 2 ]\n")
+    t.contains(r.err, "recovery, level 1: task 2 retried once: succeeded\n")
+    t.check("refined" not in r.err + t.read(t.run_dir() + "/journal.jsonl"), r.err)
+
+
+def test_refused_credentials(t):
+    """level 2: credentials that are refused cannot be retried, though a retry was left: a person must decide, 3"""
+    prepare(t)
+    t.write("bin/claude", """#!/bin/sh
+case "$*$(cat)" in
+*AUTH*) echo '{"type":"result","is_error":true,"result":"API Error: 401 {\\"type\\":\\"authentication_error\\"}"}'; exit 1 ;;
+*) echo '{"type":"result","subtype":"success","is_error":false,"result":"done"}' ;;
+esac
+""")
+    os.chmod(t.path("bin/claude"), 0o755)
+    lines = "".join('{"id":"%s","prompt":"%s"}\n' % x for x in (("a", "do"), ("b", "AUTH"), ("c", "AUTH")))
+    env = {"PATH": t.path("bin") + ":" + t.env["PATH"]}
+    for retries, status in (("1", 3), ("0", 1)):
+        t.run("pollard", "run", "-j", "1", "-o", "none", "--backend", "claude", "-r", retries, input=lines, env=env,
+              status=status)
+        t.equal({r["task"]: r["status"] for r in t.events("task-finished")},
+                {"a": "succeeded", "b": "failed", "c": "failed"})
+        t.equal([r["verdict"]["strategy"] for r in t.events("verdict")], ["stop"])
+        t.equal(os.path.exists(t.run_dir() + "/ESCALATION.md"), status == 3)
+
+
+def test_time_with_grace(t):
+    """the built-in debugger speaks of the time limit, and not of the grace that came after it"""
+    r = t.run("pollard", "run", "--shell", "-r", "0", "-t", "0.3", "--grace", "0.7", "-o", "none",
+              input="trap '' TERM; while :; do sleep 0.05; done\n", status=2)
+    t.equal(set(re.findall(r"timed out after ([0-9.]+s)", r.err)), {"0.3s"})
+
+
 # The order of precedence of exit statuses.
 
 def test_signal_before_trouble(t):

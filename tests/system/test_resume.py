@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import signal
 
 import harness
@@ -343,6 +344,124 @@ def test_verdict_of_others(t):
 
 
 # Stopped in order.
+
+def interrupted_pause(t, options, names, *, sig=signal.SIGTERM):
+    """Bad tasks fail, and the signal comes in the pause before their retry; twice: of the run, and of its resume."""
+    prepare(t, *names)
+    bad = [n for n in names if n.startswith("bad")]
+    p = t.start(*RUN, "-r", "1", *options, "-f", "list")
+    t.wait_event("recovery-started")
+    if len(bad) > 1:
+        t.wait_event("verdict")
+    kill(t, p, sig=sig)
+    t.equal({n: finals(t)[n] for n in bad}, {n: "failed" for n in bad})
+    size = len(t.journal())
+    p = t.start(*RESUME)
+    t.wait_for(lambda: any(r["event"] == "resumed" for r in t.journal(partial=True)[size:]), "the resume")
+    kill(t, p, sig=sig)
+    t.equal(starts(t), {n: 1 for n in names})
+    t.equal([r["task"] for r in t.events("task-finished") if r.get("called_off")], bad * 2)
+    t.write("mended", "")
+    t.run(*RESUME)
+    t.equal(starts(t), {n: 1 + (n in bad) for n in names})
+    t.equal(finals(t), {n: "succeeded" for n in names})
+    t.equal(len(t.events("verdict")), len(bad) > 1)
+    # nothing is left that could be taken up
+    t.contains(t.run("pollard", "resume").err, "nothing of it is left to do")
+
+
+def test_interrupted_pause(t):
+    """a signal in the pause before a retry, twice: resume makes the retry (level 1)"""
+    interrupted_pause(t, (), ("a", "bad"))
+
+
+def test_interrupted_pause_2(t):
+    """the same at level 2: the verdict stands"""
+    interrupted_pause(t, (), ("a", "bad1", "bad2"), sig=signal.SIGINT)
+
+
+def test_interrupted_pause_3(t):
+    """the same at level 3"""
+    interrupted_pause(t, (), ("bad1", "bad2"))
+
+
+def test_interrupted_beside(t):
+    """a signal when a task has failed and another still runs: resume runs the one again and retries the other"""
+    for options in ((), ("--fail-fast",)):
+        for name in ("log", "gate", "mended", "began.slow"):
+            if os.path.exists(t.path(name)):
+                os.unlink(t.path(name))
+        prepare(t, "bad", "slow")
+        p = t.start(*RUN, "-r", "1", *options, "-f", "list")
+        begun(t, "slow")
+        t.wait_for(lambda: any(r["event"] == "attempt-finished" for r in t.journal(partial=True)), "the failure")
+        kill(t, p, sig=signal.SIGTERM)
+        t.equal(finals(t), {"bad": "failed", "slow": "cancelled"})
+        t.write("mended", "")
+        t.write("gate", "")
+        t.run(*RESUME)
+        t.equal(starts(t), {"bad": 2, "slow": 2})
+        t.equal(finals(t), {"bad": "succeeded", "slow": "succeeded"})
+        shutil.rmtree(os.path.dirname(t.run_dir()))
+
+
+def test_interrupted_cancelled_twice(t):
+    """interrupted, and again before the task has started once more: it is cancelled as before, and not a failure"""
+    prepare(t, "slow", "slow2")
+    p = t.start(*RUN, "-j", "1", "-f", "list")
+    begun(t, "slow")
+    kill(t, p, sig=signal.SIGTERM)
+    t.write("gate", "")
+    t.write("task.sh", TASK.replace("gate", "gate2"))
+    os.unlink(t.path("began.slow"))
+    t.write("list", "")
+    p = t.start(*RESUME)
+    begun(t, "slow")
+    kill(t, p, sig=signal.SIGTERM)
+    p = t.start(*RESUME, "--delay", "60s")
+    t.wait_for(lambda: log(t).count("slow 3") == 1, "its start")
+    kill(t, p, sig=signal.SIGTERM)
+    t.equal(finals(t), {"slow": "cancelled", "slow2": "cancelled"})
+
+
+def test_deadline_pause(t):
+    """--deadline in the pause before a retry: resume makes it; when retries are used up, nothing is left to do"""
+    prepare(t, "a", "bad")
+    t.run(*RUN, "-r", "1", "--deadline", "0.4s", "-f", "list", status=4)
+    t.run(*RESUME, "--deadline", "0", status=1)
+    t.equal(starts(t), {"a": 1, "bad": 2})
+    t.write("mended", "")
+    t.contains(t.run("pollard", "resume", status=1).err, "nothing of it is left to do")
+    t.equal(starts(t), {"a": 1, "bad": 2})
+
+
+def test_budget_pause(t):
+    """a budget that is used up beside a failure: resume retries it with a greater one"""
+    t.write(".pollard/agents/worker.md", "---\nname: worker\ncommand: sh task.sh {task}\ntokens: 100\n---\nx\n")
+    t.write("task.sh", TASK)
+    t.write("list", "".join(json.dumps({"id": n, "agent": "worker", "prompt": "x"}) + "\n" for n in ("a", "bad")))
+    t.run(*RUN, "-r", "1", "-j", "1", "--budget-tokens", "200", "-f", "list", status=4)
+    t.equal(starts(t), {"a": 1, "bad": 1})
+    t.write("mended", "")
+    t.run(*RESUME, "--budget-tokens", "1000")
+    t.equal(starts(t), {"a": 1, "bad": 2})
+
+
+def test_workflow_pause(t):
+    """a signal in the pause before a retry of a workflow: resume makes it, and the next step follows"""
+    prepare(t)
+    t.write("w.json", steps({"id": "one", "retries": 1, "tasks": [json.loads(item("bad"))]},
+                            {"id": "two", "tasks": [json.loads(item("b"))]}))
+    p = t.start(*RUN, "-f", "w.json")
+    t.wait_event("recovery-started")
+    kill(t, p, sig=signal.SIGTERM)
+    t.equal(finals(t), {"bad": "failed", "b": "cancelled"})
+    t.write("mended", "")
+    t.run(*RESUME)
+    t.equal(log(t), ["bad 1", "bad 2", "b 1"])
+    t.contains(t.read(os.path.join(t.run_dir(), "STATE.md")), "2 of 2 succeeded")
+    t.equal(t.run("pollard", "failed").out, "")
+
 
 def test_interrupted(t):
     """after SIGINT the cancelled tasks run, started or not"""

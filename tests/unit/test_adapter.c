@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "shared/clock.h"
 #include "shared/io.h"
@@ -624,6 +625,64 @@ START_TEST(claude_retries)
 }
 END_TEST
 
+/* What a client says of its own pauses is not believed beyond measure. */
+START_TEST(pauses_without_measure)
+{
+	static const char *const numbers[] = { "864000000", "1e16", "1e30", "1e308" };
+	static const struct {
+		enum adapter adapter;
+		const char *begin;
+	} forms[] = {
+		{ ADAPTER_CLAUDE,
+		    "{\"type\":\"system\",\"subtype\":\"api_retry\",\"error_status\":429,"
+		    "\"error\":\"rate_limit\",\"retry_delay_ms\":" },
+		{ ADAPTER_PI,
+		    "{\"type\":\"auto_retry_start\",\"errorMessage\":\"429 Too Many Requests\","
+		    "\"delayMs\":" },
+	};
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		struct buf out = BUF_INIT;
+		struct heard h;
+
+		buf_addf(&out, "%s%s}\n", forms[i].begin, numbers[_i]);
+		h = hear(forms[i].adapter, out.data, "", 0);
+		ck_assert_int_eq(h.pressure, REASON_RATE_LIMIT);
+		ck_assert_int_eq(h.pressure_ms, 10 * 60 * 1000);
+		heard_free(&h);
+		buf_free(&out);
+	}
+}
+END_TEST
+
+#define OVERLOADED \
+	"{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":true,\"api_error_status\":529," \
+	"\"result\":\"API Error: 529 overloaded\"}\n"
+
+/* A limit that was reached and is over has nothing to do with what fails later. */
+START_TEST(claude_limit_is_over)
+{
+	static const char allowed[] =
+	    "{\"type\":\"rate_limit_event\",\"rate_limit_info\":{\"status\":\"allowed\"}}\n";
+	static const char says[] =
+	    "{\"type\":\"assistant\",\"message\":{\"content\":[{\"type\":\"text\","
+	    "\"text\":\"I look\"}]}}\n";
+	static const char *const signs[] = { allowed, says, "" };
+	int64_t resets = clock_wall_ms() / 1000 + 18000;
+	struct buf out = BUF_INIT;
+	struct heard h;
+
+	buf_addf(&out,
+	    "{\"type\":\"rate_limit_event\",\"rate_limit_info\":{\"status\":\"rejected\","
+	    "\"resetsAt\":%jd}}\n%s" OVERLOADED,
+	    (intmax_t)resets, signs[_i]);
+	h = hear(ADAPTER_CLAUDE, out.data, "", 1);
+	ck_assert_int_eq(h.result.resets_ms, *signs[_i] == '\0' ? resets * 1000 : 0);
+	expect(&h, *signs[_i] == '\0' ? REASON_QUOTA : REASON_RATE_LIMIT, NULL);
+	buf_free(&out);
+}
+END_TEST
+
 START_TEST(claude_usage)
 {
 	struct heard h = hear(ADAPTER_CLAUDE,
@@ -739,6 +798,21 @@ START_TEST(opencode_errors)
 }
 END_TEST
 
+/* How long to wait is part of one complaint, not of the next. */
+START_TEST(opencode_second_error)
+{
+	struct heard h = hear(ADAPTER_OPENCODE,
+	    "{\"type\":\"error\",\"error\":{\"name\":\"APIError\",\"data\":{\"message\":\"Slow down\","
+	    "\"statusCode\":429,\"responseHeaders\":{\"retry-after\":\"3600\"}}}}\n"
+	    "{\"type\":\"error\",\"error\":{\"name\":\"APIError\",\"data\":{\"message\":\"Overloaded\","
+	    "\"statusCode\":529}}}\n",
+	    "", 1);
+
+	ck_assert_int_eq(h.result.retry_ms, 0);
+	expect_error(&h, REASON_RATE_LIMIT, "rate-limit: Overloaded");
+}
+END_TEST
+
 /* The end, too long to be kept, is seen all the same. */
 START_TEST(pi_long_end)
 {
@@ -851,6 +925,61 @@ START_TEST(activity)
 }
 END_TEST
 
+static void say_piece(struct reader *reader, const char *piece)
+{
+	struct buf line = BUF_INIT;
+	struct sign seen;
+
+	buf_addf(&line,
+	    "{\"type\":\"message\",\"role\":\"assistant\",\"delta\":true,\"content\":\"%s\"}\n",
+	    piece);
+	reader_feed(reader, false, line.data, line.len, &seen);
+	buf_free(&line);
+}
+
+START_TEST(activity_of_pieces)
+{
+	static const char tool[] =
+	    "{\"type\":\"tool_use\",\"tool_name\":\"shell\",\"parameters\":{\"command\":\"ls\"}}\n";
+	struct reader *reader = reader_new(ADAPTER_GEMINI);
+	struct sign seen;
+
+	say_piece(reader, "one\\ntw");
+	ck_assert_str_eq(reader_activity(reader), "tw");
+	say_piece(reader, "o");
+	say_piece(reader, "\\n");
+	ck_assert_str_eq(reader_activity(reader), "two");
+	/* the newer of the two */
+	say_piece(reader, "three");
+	reader_feed(reader, false, tool, strlen(tool), &seen);
+	ck_assert_str_eq(reader_activity(reader), "shell: ls");
+	say_piece(reader, "four");
+	ck_assert_str_eq(reader_activity(reader), "four");
+	reader_free(reader);
+}
+END_TEST
+
+static double seconds_of_pieces(const char *piece)
+{
+	struct reader *reader = reader_new(ADAPTER_GEMINI);
+	clock_t begun = clock();
+
+	for (int i = 0; i < 20000; i++)
+		say_piece(reader, piece);
+	begun = clock() - begun;
+	reader_free(reader);
+	return (double)begun / CLOCKS_PER_SEC;
+}
+
+/* With a long line behind them pieces take no longer than with a short one. */
+START_TEST(pieces_of_a_long_line)
+{
+	double short_lines = seconds_of_pieces("x\\n");
+
+	ck_assert_double_lt(seconds_of_pieces("xx"), 5 * short_lines + 0.2);
+}
+END_TEST
+
 START_TEST(long_answer)
 {
 	struct buf out = BUF_INIT, none = BUF_INIT;
@@ -888,16 +1017,21 @@ Suite *adapter_suite(void)
 	tcase_add_loop_test(forms, unusual_strings, 0, count);
 	tcase_add_loop_test(single, claude_limit_event, 0, 2);
 	tcase_add_test(single, claude_retries);
+	tcase_add_loop_test(single, pauses_without_measure, 0, 4);
+	tcase_add_loop_test(single, claude_limit_is_over, 0, 3);
 	tcase_add_test(single, claude_usage);
 	tcase_add_loop_test(single, qwen_quotes_an_error, 0, 2);
 	tcase_add_test(single, codex_reconnects);
 	tcase_add_test(single, gemini_stderr);
 	tcase_add_test(single, opencode_errors);
+	tcase_add_test(single, opencode_second_error);
 	tcase_add_test(single, pi_long_end);
 	tcase_add_test(single, goose_errors);
 	tcase_add_test(single, aider_forms);
 	tcase_add_test(single, plain_words);
 	tcase_add_test(single, activity);
+	tcase_add_test(single, activity_of_pieces);
+	tcase_add_test(single, pieces_of_a_long_line);
 	tcase_add_test(single, long_answer);
 	suite_add_tcase(s, forms);
 	suite_add_tcase(s, single);

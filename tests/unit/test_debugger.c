@@ -227,6 +227,34 @@ START_TEST(rate_limit)
 }
 END_TEST
 
+/* The time that an attempt took has its grace in it; its error names the limit. */
+START_TEST(time_that_is_said)
+{
+	static const struct {
+		const char *error, *cause, *timeout;
+	} cases[] = {
+		{ "timed out after 1.0s", "timed out after 1.0s:", "2s" },
+		{ "timed out after 2m 05s", "timed out after 2m 05s:", "250s" },
+		{ "timed out after 2h 00m", "timed out after 2h 00m:", "240m" },
+		{ "timed out after a while", "timed out after 1.5s:", "3s" },
+		{ "timed out after 0.0s", "timed out after 1.5s:", "3s" },
+		{ "timed out", "timed out after 1.5s:", "3s" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		cJSON *request = new_request(1), *failure;
+
+		failure = add_failure(request, "a", "timeout", -1, "");
+		json_add_string(cJSON_GetObjectItemCaseSensitive(failure, "attempts")->child,
+		    "error", cases[i].error);
+		ask(request);
+		ck_assert_ptr_ne(
+		    strstr(json_get_string(verdict, "cause"), cases[i].cause), NULL);
+		ck_assert_str_eq(json_get_string(retry(0), "timeout"), cases[i].timeout);
+	}
+}
+END_TEST
+
 START_TEST(twice_the_time)
 {
 	cJSON *request = new_request(2), *failure;
@@ -526,6 +554,7 @@ Suite *debugger_suite(void)
 	tcase_add_test(c, full_disk);
 	tcase_add_test(c, rate_limit);
 	tcase_add_test(c, twice_the_time);
+	tcase_add_test(c, time_that_is_said);
 	tcase_add_test(c, network);
 	tcase_add_loop_test(c, same_signature, 0, 3);
 	tcase_add_test(c, empty_with_one_status);

@@ -16,6 +16,8 @@ static struct failure failed(size_t task, unsigned retries)
 		.id = ids[task % COUNT(ids)],
 		.attempts = 1,
 		.retries = retries,
+		.allowed = retries,
+		.prompt = true,
 		.reason = REASON_EXIT,
 		.retryable = true };
 }
@@ -109,15 +111,61 @@ START_TEST(one_of_several)
 	play(&l, 1, 3, false);
 	expect_over(&l, false, "d retried 2 times, refined: failed again");
 
-	f.retries = 0;
+	f.retries = f.allowed = 0;
 	ladder_begin(&l, &f, 1, 5, debugger);
 	expect_over(&l, false, NULL);
 
 	/* a wall is not run into twice */
-	f.retries = 3;
+	f.retries = f.allowed = 3;
 	f.retryable = false;
 	ladder_begin(&l, &f, 1, 5, debugger);
 	expect_over(&l, false, NULL);
+}
+END_TEST
+
+/* A command is repeated as it is, and nothing is said to be refined that is not. */
+START_TEST(commands_are_not_refined)
+{
+	struct failure f[] = { failed(0, 2), failed(1, 1) };
+	struct ladder l;
+	f[0].prompt = f[1].prompt = false;
+	ladder_begin(&l, f, 1, 5, debugger);
+	play(&l, 1, 0, true);
+	expect_over(&l, false, "a retried once: succeeded");
+	ladder_begin(&l, f, 1, 5, debugger);
+	play(&l, 1, 0, false);
+	play(&l, 1, 0, false);
+	expect_over(&l, false, "a retried 2 times: failed again");
+
+	ladder_begin(&l, f, 2, 1, nobody);
+	play(&l, 2, 0, true);
+	play(&l, 2, 1, true);
+	expect_over(&l, false, "a, b retried one after another: succeeded");
+	/* one of both kinds */
+	f[1].prompt = true;
+	ladder_begin(&l, f, 2, 1, nobody);
+	play(&l, 2, 0, true);
+	play(&l, 2, 1, true);
+	expect_over(&l, false, "a, b retried one after another: succeeded");
+}
+END_TEST
+
+/* Retries that the user allows and nobody can make, such as of what a backend refuses: still not used up. */
+START_TEST(retries_that_cannot_be_made)
+{
+	struct verdict v = says(RELATION_RELATED, STRATEGY_STOP);
+	struct failure f[] = { failed(0, 0), failed(1, 0) };
+	struct ladder l;
+	for (unsigned allowed = 0; allowed < 3; allowed++) {
+		f[0].allowed = f[1].allowed = allowed;
+		/* of the second nothing is left in any case */
+		f[1].attempts = allowed + 1;
+		ladder_begin(&l, f, 2, 1, debugger);
+		expect_action(&l, LADDER_ASK);
+		ladder_verdict(&l, &v);
+		expect_over(&l, allowed > 0,
+		    "related: 2 tasks (a, b): the lock is held; not retried");
+	}
 }
 END_TEST
 
@@ -140,7 +188,7 @@ START_TEST(alone_in_its_step)
 	expect_over(&l, true,
 	    "a retried once, refined: failed again; the debugger: the lock is held");
 
-	f.retries = 0;
+	f.retries = f.allowed = 0;
 	ladder_begin(&l, &f, 1, 0, debugger);
 	expect_action(&l, LADDER_ASK);
 	ladder_verdict(&l, NULL);
@@ -178,7 +226,7 @@ START_TEST(several_and_nobody_is_asked)
 	expect_over(&l, true, "b, c retried one after another, refined: failed again");
 
 	/* nothing was tried */
-	f[0].retries = f[1].retries = 0;
+	f[0].retries = f[1].retries = f[0].allowed = f[1].allowed = 0;
 	ladder_begin(&l, f, 2, 1, nobody);
 	expect_over(&l, false, NULL);
 }
@@ -361,7 +409,7 @@ START_TEST(fixes)
 	    "1 of 1 succeeded");
 
 	/* nothing could follow it */
-	f[0].retries = f[1].retries = 0;
+	f[0].retries = f[1].retries = f[0].allowed = f[1].allowed = 0;
 	ladder_begin(&l, f, 2, 1, fixer);
 	expect_action(&l, LADDER_ASK);
 	ladder_verdict(&l, &v);
@@ -441,7 +489,7 @@ START_TEST(named_tasks)
 	ladder_free(&l);
 
 	/* once: then it is the same again */
-	f[0].retries = 3;
+	f[0].retries = f[0].allowed = 3;
 	ladder_begin(&l, f, 3, 1, debugger);
 	expect_action(&l, LADDER_ASK);
 	ladder_verdict(&l, &v);
@@ -832,6 +880,8 @@ static void set_stage(struct play *p)
 			.id = "t",
 			.attempts = a->attempts,
 			.retries = a->retries,
+			.allowed = a->retries,
+			.prompt = true,
 			.reason = start_reason(a->start),
 			.retryable = a->start == PLAIN };
 	}
@@ -1173,6 +1223,8 @@ Suite *ladder_suite(void)
 	tcase_add_test(t, related_one_after_another);
 	tcase_add_test(t, independent);
 	tcase_add_test(t, no_retries);
+	tcase_add_test(t, commands_are_not_refined);
+	tcase_add_test(t, retries_that_cannot_be_made);
 	tcase_add_test(t, no_verdict);
 	tcase_add_test(t, fixes);
 	tcase_add_test(t, first_is_canary);

@@ -57,6 +57,27 @@ START_TEST(too_soon_to_tell)
 }
 END_TEST
 
+/* Refused again and again, as in an outage, it slows down to some bound and no further. */
+START_TEST(an_outage)
+{
+	struct pace p = { .spacing_us = 42000, .known_us = 110000 };
+	for (int i = 0; i < 100; i++)
+		refuse(&p, 1000 + i);
+	ck_assert_int_gt(p.spacing_us, 110000);
+	ck_assert_int_le(p.spacing_us, 8 * 110000);
+	p = (struct pace){ .spacing_us = 42000 };
+	for (int i = 0; i < 100; i++)
+		refuse(&p, 1000 + i);
+	ck_assert_int_gt(p.spacing_us, 1000000);
+	ck_assert_int_le(p.spacing_us, 60000000);
+	/* attempts that take long are further apart than that, and stay so */
+	p = (struct pace){ .spacing_us = 600000000 };
+	for (int i = 0; i < 100; i++)
+		refuse(&p, 1000 + i);
+	ck_assert_int_eq(p.spacing_us, 600000000);
+}
+END_TEST
+
 /* The caller's idea of it holds until two refusals tell more, and only to quicken it. */
 START_TEST(as_the_caller_has_it)
 {
@@ -106,6 +127,7 @@ Suite *pace_suite(void)
 	tcase_add_test(c, none_at_first);
 	tcase_add_test(c, as_it_was_borne);
 	tcase_add_test(c, too_soon_to_tell);
+	tcase_add_test(c, an_outage);
 	tcase_add_test(c, as_the_caller_has_it);
 	tcase_add_test(c, quickens);
 	suite_add_tcase(s, c);

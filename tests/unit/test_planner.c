@@ -366,12 +366,15 @@ START_TEST(command_lines)
 	tasks[0].text_len = 8;
 	tasks[0].number = 7;
 	expect_command("one\\ntwo\\x1b", 100);
-	expect_command("one\\n\u2026", 6);
+	expect_command("one\\n\u2026 (1 more word, see -o json)", 6);
+	expect_command("one\\ntwo\\x1b", 12);
+	expect_command("one\\ntwo\\x1b", SIZE_MAX);
 	tasks[0].kind = TASK_LINE;
 	tasks[0].text = "x y";
 	tasks[0].text_len = 3;
 	config.command = words;
 	expect_command("echo '<x y>' 7", 100);
+	expect_command("echo \u2026 (3 more words, see -o json)", 6);
 	config.command = plain;
 	expect_command("echo 'a b' 'x y'", 100);
 	config.command_stdin = true;

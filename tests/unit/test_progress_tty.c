@@ -48,7 +48,7 @@ static void open_terminal(int fd_count)
 	setenv("LC_ALL", "C.UTF-8", 1);
 	out = sink_open(STDOUT_FILENO, "/tmp");
 	err = sink_open(STDERR_FILENO, "/tmp");
-	screen_init(&screen, PROGRESS_TTY, false, out, err);
+	screen_init(&screen, PROGRESS_TTY, out, err);
 }
 
 static void setup(void)
@@ -351,23 +351,27 @@ START_TEST(choice_of_form)
 	const struct {
 		enum progress_form wanted;
 		bool terminal;
+		bool piped;
 		const char *term;
 		const char *ci;
 		enum progress_form got;
 	} cases[] = {
-		{ PROGRESS_AUTO, true, "xterm", NULL, PROGRESS_TTY },
-		{ PROGRESS_AUTO, true, "xterm", "", PROGRESS_TTY },
-		{ PROGRESS_AUTO, true, "xterm", "true", PROGRESS_PLAIN },
-		{ PROGRESS_AUTO, true, "dumb", NULL, PROGRESS_PLAIN },
-		{ PROGRESS_AUTO, true, NULL, NULL, PROGRESS_PLAIN },
-		{ PROGRESS_AUTO, true, "", NULL, PROGRESS_PLAIN },
-		{ PROGRESS_AUTO, false, "xterm", NULL, PROGRESS_PLAIN },
-		{ PROGRESS_TTY, false, "xterm", NULL, PROGRESS_PLAIN },
-		{ PROGRESS_TTY, true, "dumb", "true", PROGRESS_TTY },
-		{ PROGRESS_PLAIN, true, "xterm", NULL, PROGRESS_PLAIN },
-		{ PROGRESS_NONE, true, "xterm", NULL, PROGRESS_NONE },
+		{ PROGRESS_AUTO, true, false, "xterm", NULL, PROGRESS_TTY },
+		{ PROGRESS_AUTO, true, false, "xterm", "", PROGRESS_TTY },
+		{ PROGRESS_AUTO, true, false, "xterm", "true", PROGRESS_PLAIN },
+		{ PROGRESS_AUTO, true, false, "dumb", NULL, PROGRESS_PLAIN },
+		{ PROGRESS_AUTO, true, false, NULL, NULL, PROGRESS_PLAIN },
+		{ PROGRESS_AUTO, true, false, "", NULL, PROGRESS_PLAIN },
+		{ PROGRESS_AUTO, false, false, "xterm", NULL, PROGRESS_PLAIN },
+		{ PROGRESS_TTY, false, false, "xterm", NULL, PROGRESS_PLAIN },
+		{ PROGRESS_TTY, true, false, "dumb", "true", PROGRESS_TTY },
+		{ PROGRESS_PLAIN, true, false, "xterm", NULL, PROGRESS_PLAIN },
+		{ PROGRESS_NONE, true, false, "xterm", NULL, PROGRESS_NONE },
+		{ PROGRESS_AUTO, true, true, "xterm", NULL, PROGRESS_PLAIN },
+		{ PROGRESS_TTY, true, true, "xterm", NULL, PROGRESS_TTY },
 	};
 	const struct surroundings s = { .terminal = cases[_i].terminal,
+		.piped = cases[_i].piped,
 		.term = cases[_i].term,
 		.ci = cases[_i].ci };
 	ck_assert_int_eq(progress_choose(cases[_i].wanted, &s), cases[_i].got);
@@ -411,7 +415,7 @@ Suite *progress_tty_suite(void)
 {
 	Suite *suite = suite_create("progress_tty");
 	TCase *choice = tcase_create("choice");
-	tcase_add_loop_test(choice, choice_of_form, 0, 11);
+	tcase_add_loop_test(choice, choice_of_form, 0, 13);
 	tcase_add_test(choice, choice_of_colour);
 	tcase_add_test(choice, choice_of_characters);
 	suite_add_tcase(suite, choice);

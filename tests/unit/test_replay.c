@@ -131,6 +131,51 @@ START_TEST(story)
 }
 END_TEST
 
+/* A stop takes no retries away: whoever resumes goes on with the failures and the ladder as they were. */
+START_TEST(failed_and_called_off)
+{
+	struct replay r = { 0 };
+
+	tell(&r, "run-started", RUN_STARTED);
+	tell(&r, "task-added", X ",\"number\":1,\"record\":\"1\"");
+	tell(&r, "task-added", Y ",\"number\":2,\"record\":\"2\"");
+	tell(&r, "attempt-started", X ",\"attempt\":1");
+	tell(&r, "attempt-finished", X ",\"attempt\":1,\"status\":\"failed\",\"reason\":\"exit\"");
+	tell(&r, "attempt-started", Y ",\"attempt\":1");
+	tell(&r, "attempt-finished", Y ",\"attempt\":1,\"status\":\"failed\",\"reason\":\"exit\"");
+	tell(&r, "task-finished", Y ",\"status\":\"failed\",\"reason\":\"exit\"");
+	const struct replay_step *a = step_of(&r, "a");
+	const struct replay_task *x = task_of(&r, "a", "x");
+	for (unsigned i = 1; i < 4; i++) {
+		if (i == 1)
+			tell(&r, "verdict",
+			    "\"step\":\"a\",\"valid\":true,\"verdict\":{\"cause\":\"rain\"}");
+		tell(&r, "recovery",
+		    "\"step\":\"a\",\"level\":2,\"text\":\"called off\",\"called_off\":true");
+		tell(&r, "task-finished",
+		    X ",\"status\":\"failed\",\"reason\":\"exit\",\"called_off\":true");
+		tell(&r, "step-finished", "\"step\":\"a\",\"outcome\":\"none\",\"merged\":null");
+		tell(&r, "run-finished", "\"exit\":4,\"outcome\":\"none\",\"signal\":null");
+		ck_assert(x->final && x->called_off && a->over && !a->on_ladder);
+		tell(&r, "resumed", "\"again\":[\"skipped\",\"cancelled\"]");
+		ck_assert(!x->final && !x->called_off && !x->again && x->judged);
+		ck_assert_uint_eq(x->failures, 1);
+		ck_assert(!a->over && a->on_ladder);
+		ck_assert_uint_eq(a->ladders, 1);
+		ck_assert_ptr_ne(a->verdict, NULL);
+		/* its retries were used up */
+		ck_assert(task_of(&r, "a", "y")->final);
+	}
+	/* with --retry-failed it begins afresh like the others */
+	tell(&r, "task-finished",
+	    X ",\"status\":\"failed\",\"reason\":\"exit\",\"called_off\":true");
+	tell(&r, "resumed", "\"again\":[\"failed\"]");
+	ck_assert(!x->final && !x->called_off && x->again && !a->on_ladder);
+	ck_assert_uint_eq(x->failures, 0);
+	replay_free(&r);
+}
+END_TEST
+
 /* What failed is taken again: a fresh start, in a step that is open again. */
 START_TEST(failed_again)
 {
@@ -941,6 +986,7 @@ Suite *replay_suite(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, story);
 	tcase_add_test(tc, failed_again);
+	tcase_add_test(tc, failed_and_called_off);
 	tcase_add_test(tc, edited);
 	tcase_add_test(tc, ordered);
 	tcase_add_test(tc, asides);

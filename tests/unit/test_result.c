@@ -438,6 +438,20 @@ START_TEST(error_replaced)
 }
 END_TEST
 
+START_TEST(warnings_joined)
+{
+	struct result r;
+
+	result_init(&r);
+	result_add_warning(&r, "%d were dropped", 3);
+	ck_assert_str_eq(r.warning, "3 were dropped");
+	/* it may be told what stands there */
+	result_add_warning(&r, "after '%s'", r.warning);
+	ck_assert_str_eq(r.warning, "3 were dropped; after '3 were dropped'");
+	result_free(&r);
+}
+END_TEST
+
 Suite *result_suite(void)
 {
 	Suite *suite = suite_create("result");
@@ -456,6 +470,7 @@ Suite *result_suite(void)
 	tcase_add_loop_test(tc, usage, 0, 10);
 	tcase_add_test(tc, files_bounded);
 	tcase_add_test(tc, error_replaced);
+	tcase_add_test(tc, warnings_joined);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

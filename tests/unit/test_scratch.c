@@ -1,10 +1,15 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -100,6 +105,45 @@ START_TEST(no_parent)
 }
 END_TEST
 
+/* For the rest of this process no mode can be changed. */
+static bool forbid_modes(void)
+{
+	struct sock_filter steps[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fchmodat, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EROFS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(steps) / sizeof(steps[0]), steps };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+START_TEST(mode_cannot_be_set)
+{
+	enum { MADE = 1, NO_FILTER, OTHER_ERROR };
+	struct scratch s = SCRATCH_INIT;
+	pid_t pid = fork();
+	int status;
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		if (!forbid_modes())
+			_exit(NO_FILTER);
+		if (scratch_make(&s, top))
+			_exit(MADE);
+		_exit(errno == EROFS && s.parent == -1 ? 0 : OTHER_ERROR);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == NO_FILTER)
+		return;
+	ck_assert_int_eq(status, 0);
+	/* nothing is left in it */
+	ck_assert_int_eq(rmdir(top), 0);
+}
+END_TEST
+
 /* Whoever ends last takes the directory of all away, while others begin. */
 START_TEST(side_by_side)
 {
@@ -139,6 +183,7 @@ Suite *scratch_suite(void)
 	tcase_add_test(t, parent_is_made);
 	tcase_add_test(t, parent_is_no_link);
 	tcase_add_test(t, no_parent);
+	tcase_add_test(t, mode_cannot_be_set);
 	tcase_add_test(t, side_by_side);
 	suite_add_tcase(s, t);
 	return s;
