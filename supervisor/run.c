@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "shared/clock.h"
-#include "shared/json.h"
 #include "shared/quantity.h"
 #include "shared/text.h"
 #include "shared/xalloc.h"
@@ -358,11 +357,22 @@ static int last_merged(struct run *run)
 	return -1;
 }
 
+/* Whoever asked for that file relies on it: that it cannot be written must be in the status. */
+static void check_state_file(struct run *run)
+{
+	if (run->config->state_file == NULL)
+		return;
+	record_write_state(&run->record);
+	if (run->record.state_file_failed)
+		run_trouble(run, EXIT_IO);
+}
+
 /* The last records and the last words. */
 static int finish_run(struct run *run)
 {
 	progress_over(&run->progress);
 	force_journal(run);
+	check_state_file(run);
 	const struct totals totals = { .counts = run->counts,
 		.wall_ms = run->earlier_ms + clock_mono_ms() - run->began_ms,
 		.sequential_ms = run->sequential_ms,

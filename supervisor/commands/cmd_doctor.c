@@ -87,9 +87,9 @@ static bool names_client(const struct config *config, const struct agent *agent)
 	return agent->command != NULL || agent->backend != NULL || config->backend != NULL;
 }
 
-/* How many name a client or a command that is not there; *first gets which one, and why. */
+/* How many name a client or a command that is not there; *first gets which one, or stays as it is. */
 static size_t count_unusable(const struct config *config, const struct agent *const *list,
-    size_t count, struct buf *first)
+    size_t count, const char **first)
 {
 	size_t n = 0;
 
@@ -98,7 +98,7 @@ static size_t count_unusable(const struct config *config, const struct agent *co
 
 		if (names_client(config, list[i]) && !client_reaches(config, list[i], &why) &&
 		    n++ == 0)
-			buf_addf(first, "%s: %s", safe(list[i]->name), buf_str(&why));
+			*first = list[i]->name;
 		buf_free(&why);
 	}
 	return n;
@@ -108,7 +108,7 @@ static void check_agents(struct doctor *d)
 {
 	struct agents *agents = agents_load(NULL);
 	const struct config *config = d->of_runs != NULL ? d->of_runs : d->config;
-	struct buf first = BUF_INIT;
+	const char *first = NULL;
 	size_t count, nwarnings;
 	const char *const *warnings = agents_warnings(agents, &nwarnings);
 	const struct agent *const *list = agents_list(agents, &count);
@@ -116,8 +116,8 @@ static void check_agents(struct doctor *d)
 
 	if (unusable > 0)
 		say(d, WRONG, "agents",
-		    "%zu of %zu cannot be used, see 'pollard agents --check'; %s%s", unusable,
-		    count, unusable > 1 ? "the first is " : "", buf_str(&first));
+		    "%zu of %zu cannot be used%s '%s': 'pollard agents --check' says why", unusable,
+		    count, unusable > 1 ? ", such as" : ":", safe(first));
 	count -= unusable;
 	if (count == 0 && unusable == 0)
 		say(d, WRONG, "agents",
@@ -128,7 +128,6 @@ static void check_agents(struct doctor *d)
 		    nwarnings > 0 ? ", but:" : "");
 	for (size_t i = 0; i < nwarnings; i++)
 		printf("%*s%s\n", LABEL_WIDTH + 7, "", warnings[i]);
-	buf_free(&first);
 	agents_free(agents);
 }
 

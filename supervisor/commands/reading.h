@@ -48,6 +48,7 @@ struct run_info {
 	bool rehearsal;	    /* nothing was started in earnest */
 	char *outcome;	    /* when finished */
 	char *signal;	    /* when finished by one; NULL */
+	int exit_status;    /* when finished; else -1 */
 	int64_t started_ms; /* wall clock; -1: unknown */
 	int64_t ended_ms;   /* of the last record; -1: unknown */
 	uint64_t succeeded; /* when finished */

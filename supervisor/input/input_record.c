@@ -278,6 +278,17 @@ static enum meaning read_heading(struct input *in, const struct notation *found)
 	return MEANS_NOTHING;
 }
 
+/* A task that could never start beside others, as people want it. */
+static void check_tokens(struct input *in, const struct task *task)
+{
+	uint64_t limit = in->config->tokens_at_once;
+
+	if (limit > 0 && task_tokens(task) > limit)
+		fault_add(&in->faults,
+		    "it is expected to use %llu tokens, and '--tokens-at-once' lets %llu run together",
+		    (unsigned long long)task_tokens(task), (unsigned long long)limit);
+}
+
 static void read_by_form(struct input *in, const struct raw_record *record,
     const struct notation *found, struct arena *arena, struct task *task)
 {
@@ -323,6 +334,7 @@ enum meaning input_record(struct input *in, const struct raw_record *record, str
 	begin_task(in, record, arena, task);
 	if (!refuse_second_step(in))
 		read_by_form(in, record, found, arena, task);
+	check_tokens(in, task);
 	return MEANS_TASK;
 }
 

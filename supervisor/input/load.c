@@ -227,6 +227,11 @@ int load_open(struct loaded *l, const struct config *config)
 			free(root);
 	}
 	tell_form(l);
+	if (!l->is_workflow && config->nvars > 0) {
+		warnx("option '--var': a list has no variables: they are for workflows, in "
+		      ".yaml or .json, or with '--format'");
+		return EXIT_USAGE;
+	}
 	load_agents(l);
 	/* which agents a stream names is known later */
 	const struct backend *b = config->stream ? load_backend(l) : NULL;

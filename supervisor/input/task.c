@@ -2,6 +2,15 @@
 
 #include <string.h>
 
+#include "supervisor/input/agents.h"
+
+uint64_t task_tokens(const struct task *task)
+{
+	if (task->more != NULL && task->more->tokens > 0)
+		return task->more->tokens;
+	return task->agent != NULL ? task->agent->tokens : 0;
+}
+
 struct task *plan_add(struct plan *p)
 {
 	if (p->ntasks == p->cap)

@@ -142,6 +142,9 @@ struct plan {
 	bool has_needs; /* or scopes, tokens, a priority: the order is not plain */
 };
 
+/* What one attempt of a task is expected to use: as it says, else its agent; 0: not said. */
+uint64_t task_tokens(const struct task *task);
+
 /* Appends a task and returns it; the pointer holds until the next one is added. */
 struct task *plan_add(struct plan *p);
 /* Whether that step has that task. */

@@ -223,13 +223,6 @@ static uint64_t smaller_limit(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static uint64_t expected_tokens(const struct task *task)
-{
-	if (task->more != NULL && task->more->tokens > 0)
-		return task->more->tokens;
-	return task->agent != NULL ? task->agent->tokens : 0;
-}
-
 static void tell_tokens(struct workflow *w, const cJSON *node, const char *id, uint64_t tokens,
     uint64_t limit)
 {
@@ -250,8 +243,8 @@ static void check_tokens(struct workflow *w, const struct step *step)
 	for (size_t i = step->first; limit > 0 && i < step->first + step->count; i++) {
 		const struct task *task = &w->plan->tasks[i];
 
-		if (expected_tokens(task) > limit)
-			tell_tokens(w, w->nodes[i - step->first], task->id, expected_tokens(task),
+		if (task_tokens(task) > limit)
+			tell_tokens(w, w->nodes[i - step->first], task->id, task_tokens(task),
 			    limit);
 	}
 }

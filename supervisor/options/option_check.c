@@ -122,6 +122,10 @@ static int check_record(const struct config *c, enum command command, struct buf
 		return contradiction(error, command,
 		    "'--resume' compares the whole list with the record: leave out one of "
 		    "'--resume' and '--stream'");
+	if (c->resume && from_standard_input(c) && c->name == NULL)
+		return contradiction(error, command,
+		    "'--resume' looks for the newest run of the same file or name: give "
+		    "'-f FILE' or '--name NAME' too");
 	return 0;
 }
 

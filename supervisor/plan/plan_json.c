@@ -9,7 +9,7 @@ static cJSON *task_object(const struct printed_plan *p, const struct task *t)
 {
 	struct buf command = BUF_INIT;
 	cJSON *o = cJSON_CreateObject();
-	uint64_t tokens = planner_tokens(t);
+	uint64_t tokens = task_tokens(t);
 	const struct client *client = load_client(p->loaded, t->agent, t);
 	bool has = client != NULL && client->backend != NULL;
 	json_add_string(o, "id", t->id);

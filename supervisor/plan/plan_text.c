@@ -118,7 +118,7 @@ static void add_agent(struct buf *out, const struct agent *agent, const struct c
 static void add_task(struct buf *out, const struct printed_plan *p, const struct task *t)
 {
 	char tokens[32];
-	uint64_t n = planner_tokens(t);
+	uint64_t n = task_tokens(t);
 	const struct client *client = load_client(p->loaded, t->agent, t);
 	buf_addf(out, "    %s", safe(t->id));
 	if (n > 0)

@@ -64,13 +64,6 @@ const char *advice_name(enum advice_kind kind)
 	return advices[kind].name;
 }
 
-uint64_t planner_tokens(const struct task *task)
-{
-	if (task->more != NULL && task->more->tokens > 0)
-		return task->more->tokens;
-	return task->agent != NULL ? task->agent->tokens : 0;
-}
-
 /* The schedule counts the tasks of a step from 0. */
 static bool conflict(void *context, size_t a, size_t b)
 {
@@ -157,7 +150,7 @@ static void make_waves(struct step_plan *p, struct simulation *s)
 		struct wave wave = { .first = done, .count = count };
 		for (size_t i = done; i < done + count; i++) {
 			p->order[i] += p->step->first;
-			wave.tokens += planner_tokens(&s->plan->tasks[p->order[i]]);
+			wave.tokens += task_tokens(&s->plan->tasks[p->order[i]]);
 		}
 		if (p->nwaves == cap) {
 			cap = cap == 0 ? 8 : cap * 2;

@@ -88,9 +88,6 @@ struct step_plan {
 void planner_step(struct step_plan *out, const struct config *config, const struct plan *plan,
     const struct step *step);
 void planner_free(struct step_plan *p);
-
-/* What one attempt of a task is expected to use: as it says, else its agent; 0: not said. */
-uint64_t planner_tokens(const struct task *task);
 /*
  * Appends the command line of a task, made safe. Of one with more than `columns` characters (SIZE_MAX:
  * all are wanted) so many, and then how many words are missing. `client`: how its agent is reached;

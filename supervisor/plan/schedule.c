@@ -68,9 +68,7 @@ void schedule_free(struct schedule *s)
 static uint64_t tokens(const struct schedule *s, size_t index)
 {
 	const struct task *t = nodes_at(s->nodes, index)->task;
-	if (t->more != NULL && t->more->tokens > 0)
-		return t->more->tokens;
-	return t->agent != NULL ? t->agent->tokens : 0;
+	return task_tokens(t);
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b)

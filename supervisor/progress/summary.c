@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,7 +185,9 @@ static bool never_began(const struct run *run)
 	if (run->record.error == 0)
 		return false;
 	reader = journal_reader_open(run->record.dir.fd);
-	none = reader != NULL && journal_reader_next(reader) == NULL;
+	if (reader == NULL)
+		return errno == ENOENT;
+	none = journal_reader_next(reader) == NULL;
 	journal_reader_free(reader);
 	return none;
 }

@@ -180,14 +180,15 @@ static enum kinship kinship_of(const char *root, const char *id, const char *nam
 	return kinship;
 }
 
-static bool remove_old(const char *root, const char *id, int64_t now_ms)
+static bool remove_old(const char *root, const char *id, enum kinship kinship, int64_t now_ms)
 {
 	const struct prune_rule rule = { PRUNE_KEEP, PRUNE_OLDER_MS };
 	struct run_info info;
 	bool go;
 
 	run_info_read(&info, root, id);
-	go = is_over(root, &info) && is_old(&info, &rule, now_ms);
+	go = (info.condition == RUN_UNREADABLE) == (kinship == NAMELESS) && is_over(root, &info) &&
+	    is_old(&info, &rule, now_ms);
 	run_info_free(&info);
 	return go && rundir_remove(root, id) == 0;
 }
@@ -215,7 +216,7 @@ static unsigned prune_ids(const char *root, const char *name, const char *run, c
 			continue;
 		rank += kinship == NAMESAKE;
 		if ((rank > PRUNE_KEEP || kinship == NAMELESS) && strcmp(ids[i], old) < 0)
-			removed += remove_old(root, ids[i], now_ms);
+			removed += remove_old(root, ids[i], kinship, now_ms);
 	}
 	return removed;
 }

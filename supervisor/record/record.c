@@ -155,8 +155,12 @@ bool record_sync(struct record *r)
 {
 	if (!record_flush(r))
 		return false;
+	struct stat st;
 	if (r->kept && journal_sync(r->journal) < 0)
 		r->error = errno;
+	/* somebody has removed the directory: what is written goes nowhere */
+	else if (r->kept && fstat(journal_fd(r->journal), &st) == 0 && st.st_nlink == 0)
+		r->error = ENOENT;
 	return r->error == 0;
 }
 
@@ -168,7 +172,10 @@ void record_write_state(struct record *r)
 	if (r->kept && replace_file_at(r->dir.fd, STATE_NAME, text.data, text.len, false) < 0)
 		warn("cannot write '%s/%s'", safe(r->dir.path), STATE_NAME);
 	const char *also = r->config->state_file;
-	if (also != NULL && replace_file_at(AT_FDCWD, also, text.data, text.len, false) < 0)
+	bool failed =
+	    also != NULL && replace_file_at(AT_FDCWD, also, text.data, text.len, false) < 0;
+	if (failed && !r->state_file_failed)
 		warn("cannot write '%s'", safe(also));
+	r->state_file_failed = failed;
 	buf_free(&text);
 }

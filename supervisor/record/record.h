@@ -27,7 +27,8 @@ struct record {
 	int lease_fd; /* held with flock(2), by the workers too: see lease.h */
 	struct journal *journal;
 	struct state *state;
-	int error; /* errno of the journal's failure; 0 */
+	int error;		/* errno of the journal's failure; 0 */
+	bool state_file_failed; /* --state-file, the last time that it was written */
 };
 
 /* 0, or the exit status after saying why on standard error. */

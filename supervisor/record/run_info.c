@@ -39,13 +39,6 @@ static int64_t record_time(const cJSON *record)
 	return time != NULL ? clock_parse(time) : -1;
 }
 
-static uint64_t get_count(const cJSON *record, const char *key)
-{
-	double value = json_get_number(record, key, 0);
-
-	return value > 0 && value < 1e15 ? (uint64_t)value : 0;
-}
-
 static bool is_event(const cJSON *record, const char *name)
 {
 	const char *event = json_get_string(record, "event");
@@ -70,7 +63,7 @@ static bool read_first(struct run_info *info, int dirfd)
 		info->ended_ms = info->started_ms;
 		cJSON_ArrayForEach(step, json_get(record, "steps"))
 		{
-			info->tasks += get_count(step, "count");
+			info->tasks += json_get_count(step, "count");
 		}
 	}
 	journal_reader_free(reader);
@@ -104,10 +97,11 @@ static void apply_last(struct run_info *info, const cJSON *record)
 		return;
 	info->condition = RUN_FINISHED;
 	info->outcome = copy_string(record, "outcome");
+	info->exit_status = (int)json_get_number(record, "exit", -1);
 	info->signal = copy_string(record, "signal");
-	info->succeeded = get_count(record, "succeeded");
-	info->tasks = info->succeeded + get_count(record, "failed") + get_count(record, "skipped") +
-	    get_count(record, "cancelled");
+	info->succeeded = json_get_count(record, "succeeded");
+	info->tasks = info->succeeded + json_get_count(record, "failed") +
+	    json_get_count(record, "skipped") + json_get_count(record, "cancelled");
 }
 
 /* The end of the journal: nothing shorter than a very long record hides the last one. */
@@ -139,6 +133,7 @@ static void clear(struct run_info *info, const char *id)
 	*info = (struct run_info){
 		.condition = RUN_UNREADABLE,
 		.id = xstrdup(id),
+		.exit_status = -1,
 		.started_ms = -1,
 		.ended_ms = -1,
 	};

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/exits.h"
 #include "shared/json.h"
 #include "shared/xalloc.h"
 #include "supervisor/commands/reading.h"
@@ -13,8 +14,10 @@ static bool is_unfinished(const char *root, const char *id)
 {
 	struct run_info info;
 	run_info_read(&info, root, id);
+	/* a signal, a deadline or a budget ended it before it was through */
 	bool unfinished = info.condition == RUN_UNFINISHED ||
-	    (info.condition == RUN_FINISHED && info.signal != NULL);
+	    (info.condition == RUN_FINISHED &&
+		(info.signal != NULL || info.exit_status == EXIT_STOPPED));
 	run_info_free(&info);
 	return unfinished;
 }

@@ -220,6 +220,55 @@ $ ls -A "$POLLARD_STATE_DIR/runs"; pollard clean
 [stdout]
 removed 0 runs, kept 0
 
+=== a run that ended before its first record, as on a full disk: no advice that leads nowhere, and clean takes it away
+$ (ulimit -f 0; echo a | pollard run --progress none -- true; echo "status $?") 2>&1 | cat >all; cat all
+[stdout~]
+^pollard: cannot write the journal
+^status 74$
+[stdout!]
+pollard (show|failed|resume)
+$ pollard failed
+[stderr~]
+^pollard: run '<RUN>' ended before its first record: nothing was started, run it again$
+[status] 66
+$ pollard clean; pollard clean --older 1h
+[stdout]
+removed 0 runs, kept 1
+removed 0 runs, kept 1
+$ pollard clean --keep 0
+[stdout]
+removed 1 run, kept 0
+
+=== clean: a journal with nothing but garbage can go, one that could be set right cannot
+$ for i in 1 2; do echo a | pollard run -o none --progress none -- true; done; cd "$POLLARD_STATE_DIR/runs"; set -- *; echo garbage >$1/journal.jsonl; sed -i '1s/.*/garbage/' $2/journal.jsonl; pollard clean --keep 0; test ! -e $1 && test -e $2
+[stdout]
+removed 1 run, kept 1 (1 of them only because it has not finished)
+
+=== of a stream that was cut it is said what has to be run anew, and nothing is advised when nothing is left
+$ seq 3 | pollard run --stream -o none --progress none -- true; sed -i '/"input-ended"/,$d' "$POLLARD_STATE_DIR"/runs/*/journal.jsonl
+$ pollard resume --progress none
+[stderr~]
+^  the list was cut after record 3: what followed was never read, give it to a run of its own$
+[stderr!]
+pollard (failed|resume)
+[status] 1
+$ pollard resume --progress none
+[stderr~]
+^  the list was cut after record 3: what followed was never read, give it to a run of its own$
+[stderr!]
+pollard (failed|resume)
+[status] 1
+
+=== of a stream that was cut and of which something failed both is said
+$ printf 'true\nfalse\n' | pollard run --stream -o none --progress none --shell; sed -i '/"input-ended"/,$d' "$POLLARD_STATE_DIR"/runs/*/journal.jsonl
+[status] any
+$ pollard resume --progress none
+[stderr~]
+^  the list was cut after record 2
+pollard failed <RUN>$
+pollard resume --retry-failed <RUN>$
+[status] 1
+
 === clean: the newest of each name are kept
 $ for n in a b a b a; do echo x | pollard run --name $n -o none --progress none -- true; done
 $ pollard clean --keep 1; pollard status | awk '{print $2}' | sort

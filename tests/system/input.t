@@ -1,17 +1,18 @@
 # Input of `run` (chapter 2): what each record means, what is refused, and in which words.
 
-=== [1] an empty list is no task: said so, status 0, and nothing is left in the state directory
+=== [1] an empty list is a run without a task: said so, status 0, and on record like every other
 $ pollard run -- echo
-[stderr]
-pollard: 0 tasks
+[stderr~]
+^pollard: 0 tasks$
 $ printf '\xef\xbb\xbf\n \n\r\n' | pollard run -- echo
-[stderr]
-pollard: 0 tasks
+[stderr~]
+^pollard: 0 tasks$
 $ printf '# only a comment\n' | pollard run
-[stderr]
-pollard: 0 tasks
-$ test ! -e "$POLLARD_STATE_DIR/runs" || ls "$POLLARD_STATE_DIR/runs"
+[stderr~]
+^pollard: 0 tasks$
+$ pollard status | grep -c 'complete .* 0 tasks$'
 [stdout]
+3
 
 === [1] an empty list meets every requirement but a number
 $ pollard run --require all --progress none -- echo

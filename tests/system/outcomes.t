@@ -224,13 +224,13 @@ $ pollard run --require 50% -- echo
 $ pollard run --require 1 -- echo
 [status] 1
 $ pollard run -o json -- echo
-[stdout]
-{"run":null,"outcome":"all","succeeded":0,"failed":0,"skipped":0,"cancelled":0,"seconds":0,"sequential_seconds":0,"saved_seconds":0,"usage":null,"escalation":null}
+[stdout like]
+\{"run":"<RUN>","outcome":"all","succeeded":0,"failed":0,"skipped":0,"cancelled":0,"seconds":[0-9.]+,"sequential_seconds":0,"saved_seconds":0,"usage":null,"escalation":null\}
 [stderr~]
 ^pollard: 0 tasks$
 $ pollard run -o json -- echo > /dev/full
 [stderr~]
-^pollard: cannot write standard output: No space left on device$
+^pollard: cannot write to standard output: No space left on device
 [status] 74
 
 === skipped tasks count as not succeeded
@@ -400,6 +400,16 @@ $ printf '%s\n' 0 9 | pollard run -j1 -o none --progress none --deadline 0.3s --
 $ printf '%s\n' x | pollard run -o none --progress none --deadline 0.2s -- misbehave hang
 [stderr~]
 \\Apollard: NONE 0/1, stopped by the deadline$
+[status] 4
+
+=== the deadline of the last step is not taken for that of the run
+[given flow.yaml]
+version: 1
+steps:
+  - { id: a, run: [misbehave, hang], limits: { deadline: 0.2s } }
+$ pollard run -f flow.yaml -o none --progress none
+[stderr~]
+\\Apollard: flow.yaml NONE 0/1, cut short by a step's deadline$
 [status] 4
 
 === 0 stands before 4: the requirement was met before the deadline

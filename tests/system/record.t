@@ -90,3 +90,29 @@ POLLARD_RUN
 POLLARD_STEP
 POLLARD_TASK
 TRACEPARENT
+
+=== --state-file that cannot be written: said once, and it is in the status
+$ echo true | pollard run --shell --progress none --state-file no/such/STATE.md
+[stderr~]
+^pollard: cannot write 'no/such/STATE.md': No such file or directory$
+[status] 74
+$ echo true | pollard run --shell --progress none --state-file STATE.md && test -s STATE.md
+[status] 0
+
+=== [81] the run directory is removed while the run goes on: said, and no success
+$ printf '%s\n' 'rm -r "$POLLARD_STATE_DIR"/runs/*' 'echo two' | pollard run --shell -j 1 -o none --progress none
+[stderr~]
+^pollard: cannot write the journal in .*: No such file or directory$
+[status] 74
+
+=== --resume of standard input, which no later run can know again: 64
+$ echo a | pollard run --resume -- echo
+[stderr~]
+^pollard: '--resume' looks for the newest run of the same file or name: give '-f FILE' or '--name NAME' too$
+[status] 64
+
+=== resume without a run takes the newest that a deadline stopped, not an older one that a signal ended
+$ printf '%s\n' 'echo old; kill -TERM $(ps -o ppid= -p $PPID); sleep 60' > old; printf '%s\n' 'echo a' 'test -e go || sleep 60; echo b' > new; pollard run --shell -f old > /dev/null 2>&1; pollard run --shell -f new --deadline 1 2> /dev/null; touch go; pollard resume --deadline 0 2> /dev/null
+[stdout]
+a
+b

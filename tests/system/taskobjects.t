@@ -371,3 +371,13 @@ $ printf '[{"run":"true"},{"run":"true"}]\n' | pollard run
 [stderr~]
 ^pollard: standard input:1: .*task object
 [status] 65
+
+=== a task that is expected to use more than --tokens-at-once lets run: 65, and nothing starts
+[given list]
+{"id": "small", "run": "touch ran", "tokens": 1}
+{"id": "big", "run": "touch ran", "tokens": "11k"}
+$ pollard run --tokens-at-once 10k -f list; ls
+[stdout]
+list
+[stderr~]
+^pollard: list:2: it is expected to use 11000 tokens, and '--tokens-at-once' lets 10000 run together$

@@ -33,6 +33,18 @@ def test_success_is_silent(t):
     t.equal((run.out, run.err), ("", ""), "what was said about dropped output")
 
 
+def test_nothing_to_do(t):
+    """--cron with an empty list is a run like any other: silent, on record, its command is told of it"""
+    cron(t, BAD, status=2)
+    run = cron(t, "", "--notify", "cat >got", "--state-file", "state.md")
+    t.equal((run.out, run.err), ("", ""), "what was said")
+    got = json.loads(t.read("got"))
+    t.equal((got["run"], got["name"], got["outcome"], got["succeeded"], got["exit"]),
+            (os.path.basename(t.run_dir()), "nightly", "all", 0, 0), "summary")
+    t.contains(t.read("state.md"), got["run"])
+    t.contains(t.run("pollard", "show").out, got["run"])
+
+
 def test_enough_is_success(t):
     """--cron is silent too when some failed and that is enough"""
     run = cron(t, BAD + "true\n", "--require", "partial")

@@ -140,7 +140,7 @@ def test_once_alone(t):
     prepare(t)
     run(t, commands("once"), "-r", "1", status=0)
     t.equal(story(t), ["+once.1@0", "-once.1", "+once.2@1", "-once.2"])
-    t.equal(recoveries(t), [(1, "once retried once, refined: succeeded")])
+    t.equal(recoveries(t), [(1, "once retried once: succeeded")])
 
 
 def test_once_of_several(t):

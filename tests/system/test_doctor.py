@@ -58,6 +58,37 @@ def test_bad_agent(t):
     t.contains(out, "no name.md")
 
 
+def test_settings(t):
+    """what lets every run end with 78 is wrong here too: a setting, a variable, a backend that nobody knows"""
+    t.contains(lines(t)["settings"], "ok")
+    for variable in ("POLLARD_JOBS", "POLLARD_BACKEND"):
+        found = lines(t, status=78, env={variable: "bogus"})
+        t.matches(found["settings"], r"^FAIL .*'bogus'")
+    t.write("pollard.yaml", "jobs: x\n")
+    found = lines(t, status=78)
+    t.matches(found["settings"], r"^FAIL .*pollard\.yaml:1:7: setting 'jobs': expected a number")
+    t.write("pollard.yaml", "bogus: 1\n")
+    t.contains(t.run("pollard", "doctor", status=78).err, "pollard.yaml:1:1: unknown setting 'bogus'")
+
+
+def test_unusable_agents(t):
+    """agents that name a client or a command that is not there: how many, the first, and where it says why"""
+    os.makedirs(t.path("empty"))
+    script = 'p=$(command -v pollard); PATH=$PWD/empty; exec "$p" doctor'
+    well = findings(t.run("sh", "-c", script).out)["agents"]
+    t.check(well.startswith("ok"), well)
+    agents = {"aa": "backend: codex", "ab": "backend: command", "ac": "command: nosuchprogram"}
+    for count, (name, key) in enumerate(agents.items(), 1):
+        t.write(f".pollard/agents/{name}.md", f"---\nname: {name}\n{key}\n---\nbody\n")
+        found = findings(t.run("sh", "-c", script, status=78).out)["agents"]
+        t.matches(found, rf"^FAIL .* {count} of \d+ cannot be used\b.* 'aa': 'pollard agents --check'")
+    for name in agents:
+        os.unlink(t.path(f".pollard/agents/{name}.md"))
+    t.write("pollard.yaml", "backend: codex\n")
+    found = findings(t.run("sh", "-c", script, status=None).out)["agents"]
+    t.check(found.startswith("FAIL" if well.split()[2] != "0" else "ok"), found)
+
+
 def test_reader_gone(t):
     """a full disk behind standard output is said"""
     t.contains(t.run("sh", "-c", "pollard doctor > /dev/full", status=74).err, "cannot write to standard output")

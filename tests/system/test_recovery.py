@@ -420,7 +420,7 @@ def test_commands_not_refined(t):
 
 def test_refused_credentials(t):
     """level 2: credentials that are refused cannot be retried, though a retry was left: a person must decide, 3"""
-    prepare(t)
+    t.write(".pollard/agents/asker.md", "---\nname: asker\n---\nYou ask.\n")
     t.write("bin/claude", """#!/bin/sh
 case "$*$(cat)" in
 *AUTH*) echo '{"type":"result","is_error":true,"result":"API Error: 401 {\\"type\\":\\"authentication_error\\"}"}'; exit 1 ;;
@@ -428,7 +428,7 @@ case "$*$(cat)" in
 esac
 """)
     os.chmod(t.path("bin/claude"), 0o755)
-    lines = "".join('{"id":"%s","prompt":"%s"}\n' % x for x in (("a", "do"), ("b", "AUTH"), ("c", "AUTH")))
+    lines = "".join('{"id":"%s","agent":"asker","prompt":"%s"}\n' % x for x in (("a", "do"), ("b", "AUTH"), ("c", "AUTH")))
     env = {"PATH": t.path("bin") + ":" + t.env["PATH"]}
     for retries, status in (("1", 3), ("0", 1)):
         t.run("pollard", "run", "-j", "1", "-o", "none", "--backend", "claude", "-r", retries, input=lines, env=env,

@@ -289,3 +289,20 @@ $ pollard run -f reserch
 [stderr]
 pollard: cannot open 'reserch': No such file or directory; did you mean the workflow 'research'?
 [status] 66
+
+=== a rehearsal of steps with results, and a later one whose when asks for a variable
+[given w.yaml]
+version: 1
+vars: { deploy: "yes" }
+steps:
+  - { id: plan, output: json, run: "echo {}" }
+  - { id: go, when: vars.deploy == yes, run: echo go }
+  - { id: no, when: vars.deploy == no, run: echo no }
+$ pollard run -f w.yaml --rehearse --progress none -o none
+[status] 0
+
+=== variables are for workflows
+$ echo a | pollard run --var x=1 -- echo
+[stderr~]
+^pollard: option '--var': a list has no variables
+[status] 64

@@ -248,9 +248,10 @@ START_TEST(time_that_is_said)
 		json_add_string(cJSON_GetObjectItemCaseSensitive(failure, "attempts")->child,
 		    "error", cases[i].error);
 		ask(request);
-		ck_assert_ptr_ne(
-		    strstr(json_get_string(verdict, "cause"), cases[i].cause), NULL);
+		ck_assert_ptr_ne(strstr(json_get_string(verdict, "cause"), cases[i].cause), NULL);
 		ck_assert_str_eq(json_get_string(retry(0), "timeout"), cases[i].timeout);
+		teardown();
+		verdict = NULL;
 	}
 }
 END_TEST

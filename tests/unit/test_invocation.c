@@ -131,9 +131,13 @@ START_TEST(outfit)
 {
 	const struct job_env more[] = { { "TMPDIR", "/own" }, { "TMP", "/own" } };
 	const struct job_env said = { "TMP", "/said" };
-	setenv("TMPDIR", "/inherited", 1);
-	setenv("TMP", "/inherited", 1);
-	setenv("TEMP", "/inherited", 1);
+	static const char *const names[] = { "TMPDIR", "TMP", "TEMP" };
+	char *before[3];
+	for (size_t i = 0; i < 3; i++) {
+		const char *value = getenv(names[i]);
+		before[i] = value != NULL ? strdup(value) : NULL;
+		setenv(names[i], "/inherited", 1);
+	}
 	job.env = &said;
 	job.nenv = 1;
 	keep(invocation_environment(&job, more, 2, NULL));
@@ -142,6 +146,14 @@ START_TEST(outfit)
 	ck_assert_str_eq(environment_get(made, "TMP"), "/said");
 	ck_assert_uint_eq(count_of(made, "TMP"), 1);
 	ck_assert_str_eq(environment_get(made, "TEMP"), "/inherited");
+	/* Check itself needs them where its tests share a process */
+	for (size_t i = 0; i < 3; i++) {
+		if (before[i] != NULL)
+			setenv(names[i], before[i], 1);
+		else
+			unsetenv(names[i]);
+		free(before[i]);
+	}
 }
 END_TEST
 

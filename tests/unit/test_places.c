@@ -16,6 +16,7 @@ Suite *places_suite(void);
 
 #define RUN "20261123-162005-1f0c"
 
+static char *tmpdir; /* as it was before */
 static char top[32];
 static char short_dir[64];
 static char long_dir[160];
@@ -36,11 +37,19 @@ static void setup(void)
 	ck_assert_ptr_nonnull(mkdtemp(top));
 	snprintf(short_dir, sizeof(short_dir), "%s/s", top);
 	snprintf(long_dir, sizeof(long_dir), "%s/%050d", top, 0);
+	const char *before = getenv("TMPDIR");
+	tmpdir = before != NULL ? strdup(before) : NULL;
 	unsetenv("TMPDIR");
 }
 
 static void teardown(void)
 {
+	/* Check itself needs it where its tests share a process */
+	if (tmpdir != NULL)
+		setenv("TMPDIR", tmpdir, 1);
+	else
+		unsetenv("TMPDIR");
+	free(tmpdir);
 	ck_assert_int_eq(remove_tree(AT_FDCWD, top, 0), 0);
 }
 

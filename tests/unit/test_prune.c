@@ -97,6 +97,47 @@ START_TEST(its_own_directory_is_never_looked_at)
 }
 END_TEST
 
+/* A run that began then and ended before its first record; `locked`: it came as far as its lock. */
+static void make_stillborn(const char *id, int64_t then_ms, bool locked)
+{
+	struct timespec times[2] = { { .tv_sec = then_ms / 1000 }, { .tv_sec = then_ms / 1000 } };
+	char path[160];
+
+	snprintf(path, sizeof(path), "%s/runs/%s", fixture_root, id);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	int dirfd = open(path, O_RDONLY | O_DIRECTORY);
+	if (locked) {
+		close(openat(dirfd, "lock", O_CREAT | O_WRONLY, 0600));
+		close(openat(dirfd, "journal.jsonl", O_CREAT | O_WRONLY, 0600));
+		ck_assert_int_eq(utimensat(dirfd, "journal.jsonl", times, 0), 0);
+	}
+	ck_assert_int_eq(futimens(dirfd, times), 0);
+	close(dirfd);
+}
+
+START_TEST(what_ended_before_its_first_record_goes_when_it_is_old)
+{
+	const struct prune_rule hour = { .keep = 0, .older_ms = DAY_MS / 24 };
+	const struct prune_rule all = { .keep = 0, .older_ms = PRUNE_ANY_AGE };
+
+	make_runs("nightly", 1, 100, 0);
+	make_stillborn("20200101-000000-0001", days_ago(200), true);
+	make_stillborn("20200101-000000-0002", days_ago(200), false);
+	make_stillborn("20200101-000000-0003", days_ago(2), true);
+	ck_assert_uint_eq(prune_name(fixture_root, "nightly", OWN_RUN), 2 + 1);
+	make_stillborn("20991231-000000-0001", clock_wall_ms(), true);
+	make_stillborn("20991231-000000-0002", clock_wall_ms(), false);
+	struct prune_tally tally = prune_all(fixture_root, &hour);
+	ck_assert_uint_eq(tally.kept, 2);
+	ck_assert_uint_eq(tally.unfinished, 0);
+	/* the one without a lock may be about to take it */
+	tally = prune_all(fixture_root, &all);
+	ck_assert_uint_eq(tally.removed, 1);
+	ck_assert_uint_eq(tally.unfinished, 1);
+	ck_assert_uint_eq(left(), 1);
+}
+END_TEST
+
 START_TEST(at_will_every_name_has_its_own_count)
 {
 	const struct prune_rule rule = { .keep = 2, .older_ms = PRUNE_ANY_AGE };
@@ -125,6 +166,7 @@ Suite *prune_suite(void)
 	tcase_add_test(all, a_run_that_was_taken_up_again_lately_is_not_old);
 	tcase_add_test(all, one_end_removes_only_so_many);
 	tcase_add_test(all, its_own_directory_is_never_looked_at);
+	tcase_add_test(all, what_ended_before_its_first_record_goes_when_it_is_old);
 	tcase_add_test(all, at_will_every_name_has_its_own_count);
 	suite_add_tcase(s, all);
 	return s;
