@@ -199,7 +199,7 @@ struct run {
 	bool escalated;
 	char *escalated_why;	   /* the newest reason; NULL */
 	bool blocked;		   /* a step's requirement was not met: nothing follows it */
-	enum reason cut_short;	   /* a deadline or a budget; REASON_NONE: not */
+	enum reason cut_short;	   /* a deadline, a budget, a quota; REASON_NONE: not */
 	struct counts counts;	   /* of the run */
 	struct counts step_counts; /* of the step */
 	struct spent spent;	   /* of the run */

@@ -252,7 +252,7 @@ void pressure_give_up(struct run *run)
 		if (l->throttle.stopped) {
 			end_lane(run, i, RESULT_FAILED, l->stopped);
 		} else if (is_too_late(run, l, now)) {
-			run->cut_short = REASON_DEADLINE;
+			run->cut_short = REASON_QUOTA;
 			end_lane(run, i, RESULT_SKIPPED, REASON_DEADLINE);
 		}
 	}

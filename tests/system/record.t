@@ -50,8 +50,11 @@ a
 $ echo a | pollard run --retrys 3 -- true; pollard run -f nowhere -- true; echo '{' | pollard run; test ! -e "$POLLARD_STATE_DIR"
 [stderr any]
 
-=== an empty list leaves no trace
-$ pollard run --progress none -- true; test ! -e "$POLLARD_STATE_DIR"
+=== an empty list is on record, and with --no-record leaves no trace
+$ pollard run --no-record --progress none -- true; test ! -e "$POLLARD_STATE_DIR"
+$ pollard run --progress none -- true; ls "$POLLARD_STATE_DIR/runs" | wc -l
+[stdout]
+1
 
 === a relative --state-dir is taken from where -C goes
 $ mkdir sub; echo a | pollard run -C sub --state-dir st -o none --progress none -- true; ls sub/st st

@@ -257,6 +257,7 @@ def test_quota_after_the_deadline(t):
 
     with _service(t, script=script) as s:
         results, summary, err = _run(t, "-j", "1", "--deadline", "1h", tasks=4, status=4)
+        t.contains(err, "NONE 0/4, cut short by a quota that comes back after the deadline")
         t.equal(len(s.log), 1, "requests")
         t.equal({(r["status"], r["reason"]) for r in results.values()}, {("skipped", "deadline")},
                 "ends")
