@@ -207,7 +207,9 @@ static void tell_journal(struct run *run)
 	if (run->record.error == 0 || run->journal_told)
 		return;
 	run->journal_told = true;
-	summary_say(run, "pollard: cannot write the journal in %s: %s\n",
+	summary_say(run,
+	    "pollard: cannot write the journal in %s: %s; what ends from here on is not on record, "
+	    "and a resumed run does it again\n",
 	    safe(run->record.dir.path), strerror(run->record.error));
 	run_trouble(run, EXIT_IO);
 }

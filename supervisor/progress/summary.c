@@ -170,11 +170,15 @@ static void print_cut(struct run *run)
 		    run->input_cut);
 }
 
-/* All that was read of a stream succeeded: neither the record nor a resumed run knows of more. */
+/*
+ * All that is known of succeeded, and is on record: of a stream that was cut, or where what was
+ * printed did not arrive. A resumed run would have nothing to do.
+ */
 static bool nothing_is_left(const struct run *run)
 {
-	return run->input_cut > 0 && run->counts.succeeded == run->counts.total &&
-	    run->trouble == 0 && run->stop.signal == 0;
+	return (run->input_cut > 0 || run->trouble == EXIT_IO) && run->record.error == 0 &&
+	    run->counts.succeeded == run->counts.total && !run->merge_failed &&
+	    run->at + 1 >= run->plan->nsteps && run->stop.signal == 0;
 }
 
 /* Its record could not be written, not even how it began: no other command can make anything of it. */
@@ -210,8 +214,10 @@ static void print_commands(struct run *run, const char *escalation)
 	if (nothing_is_left(run))
 		return;
 	sink_addf(run->err, "  what to repeat: pollard failed %s\n", id);
+	/* what a stop called off is taken up in any case */
+	bool stopped = run->stop.signal != 0 || run->cut_short != REASON_NONE;
 	sink_addf(run->err, "  to go on:       pollard resume %s%s\n",
-	    run->counts.failed > 0 ? "--retry-failed " : "", id);
+	    run->counts.failed > 0 && !stopped ? "--retry-failed " : "", id);
 }
 
 static void print_success(struct run *run, int64_t wall_ms)

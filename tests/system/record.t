@@ -105,7 +105,7 @@ $ echo true | pollard run --shell --progress none --state-file STATE.md && test 
 === [81] the run directory is removed while the run goes on: said, and no success
 $ printf '%s\n' 'rm -r "$POLLARD_STATE_DIR"/runs/*' 'echo two' | pollard run --shell -j 1 -o none --progress none
 [stderr~]
-^pollard: cannot write the journal in .*: No such file or directory$
+^pollard: cannot write the journal in .*: No such file or directory; what ends from here on is not on record
 [status] 74
 
 === --resume of standard input, which no later run can know again: 64

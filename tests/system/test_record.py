@@ -196,7 +196,7 @@ def test_full_disk(t):
     try:
         p = t.run("pollard", "run", "--state-dir", disk, "--", "sh", "-c", "head -c 300 /dev/zero | tr '\\0' x; echo",
                   input="x\n" * 200, status=74)
-        t.matches(p.err, r"^pollard: cannot write the journal in \S+: No space left on device$")
+        t.matches(p.err, r"^pollard: cannot write the journal in \S+: No space left on device; what ends from here on ")
         run = os.path.join(disk, "runs", os.listdir(os.path.join(disk, "runs"))[0])
         records = t.journal(run)
         recorded = {r["task"] for r in records if r["event"] == "task-finished"}
@@ -246,7 +246,7 @@ def test_no_space_at_each_write(t):
 def test_sync_fails(t):
     """[74] an I/O error from fdatasync is final: 74, not tried again, no success claimed"""
     p = t.run(*inject(t, "fdatasync:error=EIO"), *RUN, "--progress", "plain", "--", "echo", input="a\n", status=74)
-    t.matches(p.err, r"^pollard: cannot write the journal .*: Input/output error$")
+    t.matches(p.err, r"^pollard: cannot write the journal .*: Input/output error; what ends from here on ")
     t.check("1 of 1 succeeded" not in p.err, "success was claimed")
     t.equal(p.out, "a\n")
     t.equal(t.events("run-finished"), [])
@@ -257,7 +257,7 @@ def test_file_size_limit(t):
     """[75] RLIMIT_FSIZE is an error like a full disk, not a death by SIGXFSZ"""
     p = t.run("bash", "-c", "ulimit -f 16; exec pollard run --progress none -- sh -c 'echo $0 $(seq 20)'",
               input="a\n" * 30, status=74)
-    t.matches(p.err, r"^pollard: cannot write the journal in .*: File too large$")
+    t.matches(p.err, r"^pollard: cannot write the journal in .*: File too large; what ends from here on ")
     t.check(all(r["event"] != "run-finished" for r in t.journal()), "finished was claimed")
     t.check(p.out.startswith("a 1 2"), "what was finished was not printed")
 
@@ -330,7 +330,7 @@ def test_out_really_full(t):
         p = t.run(*RUN, "-j", "1", "--state-dir", disk, "-o", "none", "--", "sh", "-c", "head -c 400000 /dev/zero",
                   input="a\n" * 100, status=74)
         t.matches(p.err, r"^pollard: warning: 1: .* could not be kept: No space left on device$")
-        t.matches(p.err, r"^pollard: cannot write the journal in .*: No space left on device$")
+        t.matches(p.err, r"^pollard: cannot write the journal in .*: No space left on device; what ends from here on ")
         t.contains(t.run("pollard", "show", "--state-dir", disk).out, "Interrupted")
     finally:
         unmount(t, disk)
