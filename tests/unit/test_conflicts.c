@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "supervisor/plan/conflicts.h"
 #include "supervisor/plan/scope.h"
+#include "tests/unit/growth.h"
 
 Suite *conflicts_suite(void);
 
@@ -160,45 +160,47 @@ START_TEST(random_lists)
 }
 END_TEST
 
-/* Generous limits, for sanitizers and slow machines: alone each takes a fraction of a second. */
-
-START_TEST(ten_thousand_tasks_are_fast)
+static void few_conflicts(size_t count)
 {
-	enum { TASKS = 10000 };
-	struct list *l = list_new(TASKS);
-	for (size_t i = 1; i <= TASKS; i++) {
+	struct list *l = list_new(count);
+	for (size_t i = 1; i <= count; i++) {
 		for (size_t k = 0; k < PATTERNS_MAX; k++)
 			snprintf(l->texts[i * PATTERNS_MAX + k], TEXT_MAX, "src/m%zu/%zu*.c", i / 2,
 			    i * PATTERNS_MAX + k);
 		set(l, i, 3, 2);
 	}
-	strcpy(l->texts[77 * PATTERNS_MAX], "src/m5000");
-	clock_t begin = clock();
+	snprintf(l->texts[77 * PATTERNS_MAX], TEXT_MAX, "src/m%zu", count / 2);
 	conflicts_find(&l->found, &l->plan, &l->step);
-	ck_assert_double_lt((double)(clock() - begin) / CLOCKS_PER_SEC, 5.0);
 	ck_assert(l->found.counted);
 	ck_assert_uint_eq(l->found.total, 1);
-	ck_assert_uint_eq(l->found.v[0].a, TASKS);
+	ck_assert_uint_eq(l->found.v[0].a, count);
 	ck_assert_uint_eq(l->found.v[0].b, 77);
 	list_free(l);
+}
+
+static void all_conflict(size_t count)
+{
+	struct list *l = list_new(count);
+	for (size_t i = 1; i <= count; i++)
+		write_one(l, i, "out");
+	conflicts_find(&l->found, &l->plan, &l->step);
+	ck_assert_uint_eq(l->found.count, CONFLICTS_KEPT);
+	ck_assert_uint_gt(l->found.total, CONFLICTS_KEPT);
+	ck_assert(!l->found.counted || l->found.total == (uint64_t)count * (count - 1) / 2);
+	/* also of those that were not kept */
+	ck_assert(conflicts_between(&l->found, count, count - 1));
+	list_free(l);
+}
+
+START_TEST(ten_thousand_tasks_are_fast)
+{
+	growth_in_proportion(few_conflicts, 2500);
 }
 END_TEST
 
 START_TEST(all_conflict_and_only_the_first_are_kept)
 {
-	enum { TASKS = 10000 };
-	struct list *l = list_new(TASKS);
-	for (size_t i = 1; i <= TASKS; i++)
-		write_one(l, i, "out");
-	clock_t begin = clock();
-	conflicts_find(&l->found, &l->plan, &l->step);
-	ck_assert_double_lt((double)(clock() - begin) / CLOCKS_PER_SEC, 10.0);
-	ck_assert_uint_eq(l->found.count, CONFLICTS_KEPT);
-	ck_assert_uint_gt(l->found.total, CONFLICTS_KEPT);
-	ck_assert(!l->found.counted || l->found.total == (uint64_t)TASKS * (TASKS - 1) / 2);
-	/* also of those that were not kept */
-	ck_assert(conflicts_between(&l->found, TASKS, TASKS - 1));
-	list_free(l);
+	growth_in_proportion(all_conflict, 2500);
 }
 END_TEST
 

@@ -1,10 +1,10 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "shared/result.h"
 #include "supervisor/plan/schedule.h"
+#include "tests/unit/growth.h"
 
 Suite *schedule_suite(void);
 
@@ -791,32 +791,45 @@ static void run_through(struct schedule *s, size_t count)
 	free(began);
 }
 
-START_TEST(a_long_list_with_few_tokens_is_fast)
+/* A list of tasks that take from 100 tokens: 30 each, or between 1 and 100. */
+static void run_with_few_tokens(size_t count, bool equal)
 {
-	enum { MANY = 100000, MIXED = 20000, KINDS = 100 };
+	enum { KINDS = 100 };
 	static struct task_more more[KINDS];
 	static struct task tasks[KINDS];
+	struct nodes nodes = { 0 };
+	const struct schedule_limits limits = { .tokens_at_once = 100 };
+	struct schedule *s = schedule_new(&nodes, &limits);
+
 	for (size_t i = 0; i < KINDS; i++) {
 		more[i].tokens = i + 1;
 		tasks[i] = (struct task){ .id = "t", .more = &more[i] };
 	}
 	srandom(5);
-	for (int equal = 0; equal < 2; equal++) {
-		struct nodes nodes = { 0 };
-		const struct schedule_limits limits = { .tokens_at_once = 100 };
-		struct schedule *s = schedule_new(&nodes, &limits);
-		size_t count = equal ? MANY : MIXED;
-		for (size_t i = 0; i < count; i++) {
-			const struct task *task = &tasks[equal ? 29 : random() % KINDS];
-			schedule_add(s, nodes_add(&nodes, task, 0), NULL, 0);
-		}
-		clock_t begin = clock();
-		run_through(s, count);
-		/* it takes a fraction of a second; with all looked at after each end, a minute */
-		ck_assert_double_lt((double)(clock() - begin) / CLOCKS_PER_SEC, 10.0);
-		schedule_free(s);
-		nodes_free(&nodes);
+	for (size_t i = 0; i < count; i++) {
+		const struct task *task = &tasks[equal ? 29 : random() % KINDS];
+		schedule_add(s, nodes_add(&nodes, task, 0), NULL, 0);
 	}
+	run_through(s, count);
+	schedule_free(s);
+	nodes_free(&nodes);
+}
+
+static void run_equal(size_t count)
+{
+	run_with_few_tokens(count, true);
+}
+
+static void run_mixed(size_t count)
+{
+	run_with_few_tokens(count, false);
+}
+
+/* Tasks that differ are looked at one by one until none can fit: more than in proportion, and all of them begin. */
+START_TEST(a_long_list_with_few_tokens_is_fast)
+{
+	growth_in_proportion(run_equal, 25000);
+	run_mixed(5000);
 }
 END_TEST
 
